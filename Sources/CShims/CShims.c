@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "CShims.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+void cshims_set_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+ssize_t cshims_send_segments(int socket, const void *bytes, size_t length, uint16_t segment) {
+  struct iovec vector = {.iov_base = (void *)bytes, .iov_len = length};
+  union {
+    char bytes[CMSG_SPACE(sizeof(uint16_t))];
+    struct cmsghdr align;
+  } control;
+  memset(&control, 0, sizeof control);
+  struct msghdr message = {
+      .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes};
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = IPPROTO_UDP;
+  header->cmsg_type = UDP_SEGMENT;
+  header->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+  memcpy(CMSG_DATA(header), &segment, sizeof segment);
+  return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+int cshims_send_messages(int socket, const void *bytes, const uint16_t *lengths, int count) {
+  struct mmsghdr messages[64];
+  struct iovec vectors[64];
+  if (count > 64) count = 64;
+  memset(messages, 0, sizeof messages[0] * (size_t)count);
+  const char *next = bytes;
+  for (int i = 0; i < count; i++) {
+    vectors[i].iov_base = (void *)next;
+    vectors[i].iov_len = lengths[i];
+    messages[i].msg_hdr.msg_iov = &vectors[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+    next += lengths[i];
+  }
+  return sendmmsg(socket, messages, (unsigned)count, MSG_DONTWAIT | MSG_NOSIGNAL);
+}

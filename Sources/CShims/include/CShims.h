@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What Swift cannot say: a prefetch, a load that may race with a writer, 64 by 64 bit folding, sendmmsg and the
+// ancillary data of UDP_SEGMENT, and constants that are macros. No logic.
+
+#pragma once
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+/// Asks the processor to bring in the line at `address` for writing. Never faults.
+static inline void cshims_prefetch(const void *_Nonnull address) { __builtin_prefetch(address, 1, 3); }
+
+/// Loads a word that another thread may be writing: the value is a hint.
+static inline uint64_t cshims_load_hint(const uint64_t *_Nonnull address) {
+  return __atomic_load_n(address, __ATOMIC_RELAXED);
+}
+
+/// Names the calling thread; the kernel takes 15 octets.
+void cshims_set_thread_name(const char *_Nonnull name);
+
+/// MAP_FAILED as an integer, for comparison.
+static inline intptr_t cshims_map_failed(void) { return (intptr_t)MAP_FAILED; }
+
+/// Sends `count` messages of equal length `segment` (the last may be shorter), which lie one behind the other at
+/// `bytes`, in one call (UDP_SEGMENT). Returns what sendmsg returns; errno as it left it.
+ssize_t cshims_send_segments(int socket, const void *_Nonnull bytes, size_t length, uint16_t segment);
+
+/// Sends up to 64 messages that lie one behind the other at `bytes`, their lengths at `lengths`. Returns what
+/// sendmmsg returns; errno as it left it.
+int cshims_send_messages(int socket, const void *_Nonnull bytes, const uint16_t *_Nonnull lengths, int count);

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// On the path of every packet: nothing here allocates, throws an existential or reads a clock.
+//
+// Unsafe: owns one allocation, of which the first `count` observations are meant; its size covers a full batch and all
+// the fragments that may be released into it at once.
+
+/// Packets decoded and not yet in the table: what a source fills and the table reads.
+///
+/// Batches are what makes the table fast: the memory that a whole batch needs is asked for before the first packet is
+/// added. Not thread-safe; one a capture loop.
+@safe public struct PacketBatch: ~Copyable {
+  /// How many packets a source puts in before it hands over.
+  public static let capacity = 256
+
+  private let observations: UnsafeMutablePointer<PacketObservation>
+  public private(set) var count = 0
+  /// What was counted since the statistics were last taken.
+  public var statistics = MeteringStatistics()
+  /// The latest time of any packet so far: the clock of a capture file. Long ago before the first.
+  public private(set) var latest = Timestamp(milliseconds: .min)
+  /// Conversations that are left out: flowprobe's own export.
+  public var ownSessions: [OwnSession] = []
+
+  private let decoder = PacketDecoder()
+  private let fragments = FragmentTracker()
+  private let tracksFragments: Bool
+
+  /// - Parameter fragments: `.zero` meters later fragments with ports 0 (ipt_NETFLOW's way); default `.track`.
+  public init(fragments: FragmentHandling = .track) {
+    unsafe observations = .allocate(capacity: Self.capacity + FragmentTracker.mostHeld + 1)
+    tracksFragments = fragments == .track
+  }
+
+  deinit { unsafe observations.deallocate() }
+
+  public var isFull: Bool { count >= Self.capacity }
+
+  /// How many fragments wait outside the batch for their datagram's first one.
+  public var waitingFragments: Int { fragments.waiting }
+
+  public subscript(index: Int) -> PacketObservation {
+    @inline(__always)
+    unsafeAddress {
+      precondition(index >= 0 && index < count)
+      return unsafe UnsafePointer(observations + index)
+    }
+  }
+
+  /// Decodes a packet into the batch, or counts why not.
+  ///
+  /// - Precondition: the batch is not full.
+  @inline(__always)
+  public mutating func append(_ bytes: RawSpan, _ metadata: CaptureMetadata) {
+    precondition(count < Self.capacity)
+    statistics.observedPackets &+= 1
+    latest = max(latest, metadata.time)
+    let place = unsafe observations + count
+    unsafe place.initialize(to: PacketObservation())
+    do throws(DecodeFailure) {
+      if let remark = try unsafe decoder.decode(bytes, metadata, into: &place.pointee) {
+        statistics[remark] &+= 1
+      }
+    } catch {
+      statistics[error] &+= 1
+      return
+    }
+    if unsafe place.pointee.fragment == .none {
+      if !ownSessions.isEmpty, unsafe isOwn(place.pointee.key) {
+        statistics.ownPackets &+= 1
+      } else {
+        meter(unsafe place.pointee.octets)
+      }
+    } else {
+      unsafe appendFragment(place)
+    }
+  }
+
+  /// Empties the batch for the next round, in which fragments that have waited too long come first.
+  ///
+  /// - Parameter now: the packets' clock; nil gives up on every first fragment that has not come: metering stops.
+  public mutating func reset(at now: Timestamp?) {
+    count = 0
+    fragments.releaseOverdue(at: now) {
+      appendReleased($0)
+      statistics.orphanedFragments &+= 1
+    }
+  }
+
+  @inline(__always)
+  private mutating func meter(_ octets: UInt32) {
+    count &+= 1
+    statistics.meteredPackets &+= 1
+    statistics.meteredOctets &+= UInt64(octets)
+  }
+
+  private mutating func appendFragment(_ place: UnsafeMutablePointer<PacketObservation>) {
+    let octets = unsafe place.pointee.octets
+    switch unsafe place.pointee.fragment {
+    case .none: break
+    case .first:
+      meter(octets)
+      guard tracksFragments else { return }
+      let first = unsafe place.pointee
+      fragments.note(first: first) {
+        appendReleased($0)
+        statistics.completedFragments &+= 1
+      }
+    case .later:
+      if !tracksFragments {
+        meter(octets)
+      } else if unsafe fragments.complete(later: &place.pointee) {
+        statistics.completedFragments &+= 1
+        meter(octets)
+      } else {
+        let later = unsafe place.pointee
+        fragments.hold(later) {
+          appendReleased($0)
+          statistics.orphanedFragments &+= 1
+        }
+      }
+    }
+  }
+
+  private mutating func appendReleased(_ observation: PacketObservation) {
+    unsafe (observations + count).initialize(to: observation)
+    meter(observation.octets)
+  }
+
+  private func isOwn(_ key: FlowKey) -> Bool {
+    guard key.protocol == .udp else { return false }
+    for session in ownSessions where session.matches(key) { return true }
+    return false
+  }
+}
+
+/// What is done with the fragments of a datagram behind its first.
+public enum FragmentHandling: String, CaseIterable, Sendable {
+  /// They are counted to the Flow of the first one.
+  case track
+  /// They are counted to a Flow with ports 0.
+  case zero
+}
+
+/// The addresses of one of flowprobe's own Transport Sessions over UDP.
+public struct OwnSession: Hashable, Sendable {
+  public var source: IPAddress
+  public var destination: IPAddress
+  public var version: IPVersion
+  public var sourcePort: UInt16
+  public var destinationPort: UInt16
+
+  public init(
+    source: IPAddress, destination: IPAddress, version: IPVersion, sourcePort: UInt16, destinationPort: UInt16
+  ) {
+    self.source = source
+    self.destination = destination
+    self.version = version
+    self.sourcePort = sourcePort
+    self.destinationPort = destinationPort
+  }
+
+  func matches(_ key: FlowKey) -> Bool {
+    key.destinationPort == destinationPort && key.sourcePort == sourcePort && key.version == version
+      && key.source == source && key.destination == destination
+  }
+}

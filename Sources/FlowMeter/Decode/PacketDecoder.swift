@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// On the path of every packet: nothing here allocates, throws an existential or reads a clock.
+
+/// Turns the bytes of one packet into what it adds to its Flow.
+///
+/// A value without state: the same bytes give the same observation.
+public struct PacketDecoder: Sendable {
+  public init() {}
+
+  /// Decodes one packet into `observation`, which must be fresh.
+  ///
+  /// - Parameter bytes: the packet from its link header on, as far as it was captured.
+  /// - Returns: what was odd about it, if anything.
+  /// - Throws: why it cannot be metered; `observation` is then half written.
+  @inline(__always)
+  public func decode(
+    _ bytes: RawSpan, _ metadata: CaptureMetadata, into observation: inout PacketObservation
+  ) throws(DecodeFailure) -> DecodeRemark? {
+    let link = try LinkHeader(bytes, metadata.linkType)
+    observation.time = metadata.time
+    observation.key.ingressInterface =
+      metadata.ingressInterface != 0 ? metadata.ingressInterface : link.interface
+    observation.egressInterface = metadata.egressInterface
+    observation.key.outerTag = link.outerTag
+    observation.key.innerTag = link.innerTag
+
+    let start = link.payloadOffset
+    let version: IPVersion
+    if let announced = link.version {
+      version = announced
+    } else {
+      guard bytes.byteCount > start else { throw .linkHeaderTruncated }
+      version = IPVersion(rawValue: bytes.octet(at: start) >> 4)
+    }
+
+    let (payload, end): (Int?, Int)
+    switch version {
+    case .v4:
+      (payload, end) = try IPv4Header.parse(
+        bytes, at: start, wireLength: metadata.wireLength, into: &observation)
+    case .v6:
+      (payload, end) = try IPv6Header.parse(bytes, at: start, into: &observation)
+    default: throw .notIP
+    }
+
+    var remark: DecodeRemark? = end > metadata.wireLength ? .frameShorterThanPacket : nil
+    if observation.fragment != .later {
+      if let payload {
+        if !TransportHeader.parse(bytes, at: payload, end: end, into: &observation) {
+          remark = .transportTruncated
+        }
+      } else {
+        remark = .extensionHeadersTruncated
+      }
+    }
+    return remark
+  }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The one place where packet bytes are read. Unsafe only in that it turns octets into integers: every load is checked
+// against the span's end, so hostile bytes cannot be read out of bounds.
+
+extension RawSpan {
+  @inline(__always)
+  func octet(at offset: Int) -> UInt8 {
+    unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+  }
+
+  @inline(__always)
+  func uint16(at offset: Int) -> UInt16 {
+    unsafe UInt16(bigEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self))
+  }
+
+  @inline(__always)
+  func uint32(at offset: Int) -> UInt32 {
+    unsafe UInt32(bigEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
+  }
+
+  /// Four octets of an address, left as they lie.
+  @inline(__always)
+  func ipv4Octets(at offset: Int) -> IPv4Octets {
+    unsafe IPv4Octets(storage: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
+  }
+
+  /// Sixteen octets of an address, left as they lie.
+  @inline(__always)
+  func ipv6Address(at offset: Int) -> IPAddress {
+    unsafe IPAddress(
+      high: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self),
+      low: unsafeLoadUnaligned(fromByteOffset: offset + 8, as: UInt64.self))
+  }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// On the path of every packet: nothing here allocates once warm, throws an existential or logs; the clock is read once
+// a batch.
+
+internal import Synchronization
+
+/// A Metering Process (RFC 5470 section 5.3): takes packets from one source, and adds them to the flow table.
+///
+/// Not thread-safe: one thread calls ``meter(timeout:)`` again and again. ``statistics`` may be read by any.
+public final class MeteringProcess {
+  private let source: any PacketSource
+  private let table: FlowTable
+  private var batch: PacketBatch
+  private let published = MeteringCounters()
+  private var ownSessions: OwnSessions?
+  private var ownSessionsVersion = -1
+  private var nextDropReading = Timestamp(milliseconds: 0)
+
+  /// - Parameters:
+  ///   - fragments: what is done with the later fragments of a datagram; default: they are counted to its first one's
+  ///     Flow.
+  ///   - ownSessions: flowprobe's own export, which is left out; nil where it cannot come by this source.
+  public init(
+    source: any PacketSource, table: FlowTable, fragments: FragmentHandling = .track,
+    ownSessions: OwnSessions? = nil
+  ) {
+    self.source = source
+    self.table = table
+    self.ownSessions = ownSessions
+    batch = PacketBatch(fragments: fragments)
+  }
+
+  /// One round: the packets at hand, at most a batch.
+  ///
+  /// - Parameter timeout: how long to wait for the first packet.
+  /// - Returns: how the source goes on, and whether ended Flows should be taken out of the table soon.
+  /// - Throws: what ended the source; what came before is metered.
+  public func meter(timeout: Duration) throws(CaptureError) -> (outcome: ReceiveOutcome, isCrowded: Bool) {
+    batch.reset(at: batch.latest)
+    if let ownSessions, ownSessions.version != ownSessionsVersion {
+      (batch.ownSessions, ownSessionsVersion) = ownSessions.current
+    }
+    do throws(CaptureError) {
+      let outcome = try source.receive(timeout: timeout, into: &batch)
+      return (outcome, handOver())
+    } catch {
+      _ = handOver()
+      throw error
+    }
+  }
+
+  /// Meters the fragments that still wait for their first one: no more packets will come.
+  public func finish() {
+    batch.reset(at: nil)
+    _ = handOver()
+    readDrops()
+  }
+
+  /// The time of the latest packet: the clock of a capture file.
+  public var latestPacket: Timestamp { batch.latest }
+
+  /// What was counted so far; any thread.
+  public var counters: MeteringCounters { published }
+
+  private func handOver() -> Bool {
+    let isCrowded = batch.count > 0 && table.update(batch)
+    if batch.statistics.observedPackets > 0 {
+      published.add(batch.statistics)
+      batch.statistics = MeteringStatistics()
+    }
+    let now = Timestamp.monotonicClock()
+    if now >= nextDropReading {
+      nextDropReading = now.advanced(byMilliseconds: 1000)
+      readDrops()
+    }
+    return isCrowded
+  }
+
+  private func readDrops() { published.set(source.drops()) }
+}
+
+/// The statistics of one ``MeteringProcess``, for any thread to read.
+public final class MeteringCounters: Sendable {
+  private let counters = Mutex(MeteringStatistics())
+
+  public var statistics: MeteringStatistics { counters.withLock { $0 } }
+
+  func add(_ more: MeteringStatistics) { counters.withLock { $0.add(more) } }
+
+  func set(_ drops: CaptureDrops) {
+    counters.withLock { ($0.kernelDrops, $0.interfaceDrops) = (drops.kernel, drops.interface) }
+  }
+}
+
+/// flowprobe's own Transport Sessions: told by those who send, read by those who meter. Any thread.
+public final class OwnSessions: Sendable {
+  private let sessions = Mutex<[Int: OwnSession]>([:])
+  private let changes = Atomic<Int>(0)
+
+  public init() {}
+
+  /// Grows with every change.
+  var version: Int { changes.load(ordering: .acquiring) }
+
+  var current: (sessions: [OwnSession], version: Int) {
+    sessions.withLock { (Array($0.values), changes.load(ordering: .relaxed)) }
+  }
+
+  /// Sets the addresses of the session with this number; nil: it has none now.
+  public func set(_ session: OwnSession?, number: Int) {
+    sessions.withLock {
+      $0[number] = session
+      changes.add(1, ordering: .releasing)
+    }
+  }
+}

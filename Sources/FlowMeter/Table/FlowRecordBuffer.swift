@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Unsafe: owns one allocation of `capacity` records, of which the first `count` are initialised; every access is
+// checked against `count`.
+
+/// The records that one visit to the table brings out: memory that is filled and emptied again and again.
+///
+/// Not thread-safe; belongs to who takes the records.
+@safe public struct FlowRecordBuffer: ~Copyable, @unchecked Sendable {
+  private let storage: UnsafeMutablePointer<FlowRecord>
+  public let capacity: Int
+  public private(set) var count = 0
+
+  /// - Parameter capacity: how many records it holds; default 256, which is also how many leave a stripe under one
+  ///   lock.
+  public init(capacity: Int = 256) {
+    precondition(capacity > 0)
+    self.capacity = capacity
+    unsafe storage = .allocate(capacity: capacity)
+  }
+
+  deinit { unsafe storage.deallocate() }
+
+  public var isFull: Bool { count == capacity }
+
+  public subscript(index: Int) -> FlowRecord {
+    @inline(__always)
+    unsafeAddress {
+      precondition(index >= 0 && index < count)
+      return unsafe UnsafePointer(storage + index)
+    }
+  }
+
+  mutating func append(_ record: FlowRecord) {
+    precondition(count < capacity)
+    unsafe (storage + count).initialize(to: record)
+    count += 1
+  }
+
+  public mutating func removeAll() { count = 0 }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A Flow as the table holds it: one cache line.
+///
+/// The first three words are what a lookup compares. An IPv6 Flow has its addresses behind the slot
+/// (``FlowSlotIPv6``), where an IPv4 Flow has none; the packet count has 32 bits and the times are 64 + 32, which is
+/// why a Flow is reported early before either is full (``FlowExpiration``).
+struct FlowSlot {
+  /// IPv4: both addresses. IPv6: the flow label.
+  var addresses: UInt64
+  var transport: UInt64
+  var link: UInt64
+  var octets: UInt64
+  var packets: UInt32
+  /// Milliseconds from the first packet to the last.
+  var duration: UInt32
+  /// The first packet's time, milliseconds.
+  var start: Int64
+  var egressInterface: UInt32
+  var tcpOptions: UInt32
+  var ipOptions: UInt32
+  var tcpControlBits: UInt8
+  /// Zero while the Flow is active.
+  var endReason: UInt8
+  private var unused: UInt16
+
+  @inline(__always)
+  init(_ observation: borrowing PacketObservation) {
+    addresses =
+      observation.key.version == .v4
+      ? observation.key.ipv4Word : UInt64(observation.flowLabel)
+    transport = observation.key.transportWord
+    link = observation.key.linkWord
+    octets = UInt64(observation.octets)
+    (packets, duration) = (1, 0)
+    start = observation.time.milliseconds
+    egressInterface = observation.egressInterface
+    tcpOptions = observation.tcpOptions
+    ipOptions = observation.ipOptions
+    tcpControlBits = observation.tcpControlBits
+    (endReason, unused) = (0, 0)
+  }
+
+  /// Adds a packet that is no earlier than the Flow's first and within its timeouts.
+  @inline(__always)
+  mutating func add(_ observation: borrowing PacketObservation, atMillisecond distance: UInt32) {
+    octets &+= UInt64(observation.octets)
+    packets &+= 1
+    duration = max(duration, distance)
+    tcpOptions |= observation.tcpOptions
+    ipOptions |= observation.ipOptions
+    tcpControlBits |= observation.tcpControlBits
+  }
+
+  /// Adds a packet that is stamped earlier than the Flow's first: the Flow began with it.
+  mutating func addEarlier(_ observation: borrowing PacketObservation) {
+    let distance = UInt64(bitPattern: start &- observation.time.milliseconds)
+    start = observation.time.milliseconds
+    duration = UInt32(clamping: UInt64(duration) &+ distance)
+    add(observation, atMillisecond: 0)
+  }
+
+  /// The last packet's time, milliseconds.
+  @inline(__always)
+  var end: Int64 { start &+ Int64(duration) }
+
+  @inline(__always)
+  var isIPv6: Bool { transport >> 48 & 0xff == UInt64(IPVersion.v6.rawValue) }
+
+  /// The Flow as it is reported.
+  func record(addresses v6: (source: IPAddress, destination: IPAddress)?, _ reason: FlowEndReason) -> FlowRecord {
+    var record = FlowRecord()
+    if let v6 {
+      (record.key.source, record.key.destination) = v6
+      record.flowLabel = UInt32(truncatingIfNeeded: addresses)
+    } else {
+      record.key.ipv4Word = addresses
+    }
+    record.key.transportWord = transport
+    record.key.linkWord = link
+    record.packets = UInt64(packets)
+    record.octets = octets
+    record.start = Timestamp(milliseconds: start)
+    record.end = Timestamp(milliseconds: end)
+    record.egressInterface = egressInterface
+    record.ipOptions = ipOptions
+    record.tcpOptions = tcpOptions
+    record.tcpControlBits = tcpControlBits
+    record.endReason = reason
+    return record
+  }
+}
+
+/// A slot with the addresses of an IPv6 Flow: a line and a half.
+struct FlowSlotIPv6 {
+  var slot: FlowSlot
+  var source: IPAddress
+  var destination: IPAddress
+}

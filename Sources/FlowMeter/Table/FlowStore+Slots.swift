@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// On the path of every packet: nothing here allocates, throws, logs or reads a clock.
+//
+// Unsafe: turns references into pointers; see FlowStore.swift for what holds.
+
+/// A slot of one of the two families; the highest bit says IPv6. 0 is no slot.
+struct SlotReference: RawRepresentable, Equatable {
+  var rawValue: UInt32
+
+  static let ipv6Bit: UInt32 = 1 << 31
+  static let none = SlotReference(rawValue: 0)
+
+  var isIPv6: Bool { rawValue & Self.ipv6Bit != 0 }
+  var number: Int { Int(rawValue & ~Self.ipv6Bit) }
+}
+
+/// Where the slots and links of one IP version lie.
+@unsafe struct SlotFamily {
+  let pool: SlotPool
+  let base: UnsafeMutableRawPointer
+  let next: UnsafeMutablePointer<UInt32>
+
+  init(_ pool: SlotPool) {
+    unsafe self.pool = pool
+    unsafe base = pool.base
+    unsafe next = pool.next
+  }
+}
+
+/// The slots that a stripe has and does not use.
+struct FreeSlots {
+  /// Freed ones, linked; the last freed comes first, as it is the likeliest to be in the cache.
+  var head: UInt32 = 0
+  /// Claimed ones that were never used.
+  var fresh: Range<UInt32> = 0..<0
+}
+
+/// A queue of slots through their links.
+struct FlowChain {
+  var first = SlotReference.none
+  var last = SlotReference.none
+  var count = 0
+}
+
+/// Says whether a slot holds an observation's Flow.
+protocol SlotMatch {
+  func matches(_ slot: UnsafeMutablePointer<FlowSlot>) -> Bool
+}
+
+struct IPv4Match: SlotMatch {
+  let addresses, transport, link: UInt64
+
+  @inline(__always)
+  init(_ observation: borrowing PacketObservation) {
+    addresses = observation.key.ipv4Word
+    transport = observation.key.transportWord
+    link = observation.key.linkWord
+  }
+
+  @inline(__always)
+  func matches(_ slot: UnsafeMutablePointer<FlowSlot>) -> Bool {
+    unsafe (slot.pointee.addresses ^ addresses) | (slot.pointee.transport ^ transport)
+      | (slot.pointee.link ^ link) == 0
+  }
+}
+
+struct IPv6Match: SlotMatch {
+  let source, destination: IPAddress
+  let transport, link: UInt64
+
+  @inline(__always)
+  init(_ observation: borrowing PacketObservation) {
+    source = observation.key.source
+    destination = observation.key.destination
+    transport = observation.key.transportWord
+    link = observation.key.linkWord
+  }
+
+  /// The transport word holds the version, so an IPv4 slot is told apart before its (absent) addresses are read.
+  @inline(__always)
+  func matches(_ slot: UnsafeMutablePointer<FlowSlot>) -> Bool {
+    guard unsafe (slot.pointee.transport ^ transport) | (slot.pointee.link ^ link) == 0 else { return false }
+    return unsafe slot.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) {
+      unsafe $0.pointee.source == source && $0.pointee.destination == destination
+    }
+  }
+}
+
+extension FlowStore {
+  @inline(__always)
+  func slot(_ reference: SlotReference) -> UnsafeMutablePointer<FlowSlot> {
+    unsafe reference.isIPv6
+      ? (ipv6.base + reference.number * MemoryLayout<FlowSlotIPv6>.stride)
+        .assumingMemoryBound(to: FlowSlot.self)
+      : (ipv4.base + reference.number * MemoryLayout<FlowSlot>.stride)
+        .assumingMemoryBound(to: FlowSlot.self)
+  }
+
+  /// The link of a slot: the next one in its chain.
+  @inline(__always)
+  func next(_ reference: SlotReference) -> UnsafeMutablePointer<UInt32> {
+    unsafe (reference.isIPv6 ? ipv6.next : ipv4.next) + reference.number
+  }
+
+  /// A slot to write a Flow into.
+  @inline(__always)
+  mutating func allocate(isIPv6: Bool) -> SlotReference {
+    unsafe isIPv6
+      ? SlotReference(rawValue: Self.take(&freeIPv6, ipv6) | SlotReference.ipv6Bit)
+      : SlotReference(rawValue: Self.take(&freeIPv4, ipv4))
+  }
+
+  @inline(__always)
+  private static func take(_ free: inout FreeSlots, _ family: SlotFamily) -> UInt32 {
+    if free.head != 0 {
+      let number = free.head
+      unsafe free.head = family.next[Int(number)]
+      return number
+    }
+    if free.fresh.isEmpty { free.fresh = unsafe family.pool.claim() }
+    let number = free.fresh.lowerBound
+    free.fresh = number &+ 1..<free.fresh.upperBound
+    return number
+  }
+
+  mutating func release(_ reference: SlotReference) {
+    let number = UInt32(reference.number)
+    if reference.isIPv6 {
+      unsafe ipv6.next[reference.number] = freeIPv6.head
+      freeIPv6.head = number
+    } else {
+      unsafe ipv4.next[reference.number] = freeIPv4.head
+      freeIPv4.head = number
+    }
+  }
+
+  /// Copies a Flow with its addresses.
+  func copy(_ slot: UnsafeMutablePointer<FlowSlot>, to reference: SlotReference) {
+    let target = unsafe self.slot(reference)
+    unsafe target.initialize(to: slot.pointee)
+    guard reference.isIPv6 else { return }
+    unsafe target.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) { target in
+      unsafe slot.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) { slot in
+        unsafe (target.pointee.source, target.pointee.destination) = (
+          slot.pointee.source, slot.pointee.destination
+        )
+      }
+    }
+  }
+
+  func addresses(of slot: UnsafeMutablePointer<FlowSlot>) -> (source: IPAddress, destination: IPAddress)? {
+    guard unsafe slot.pointee.isIPv6 else { return nil }
+    return unsafe slot.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) {
+      unsafe ($0.pointee.source, $0.pointee.destination)
+    }
+  }
+
+  /// The hash of the Flow in a slot: the same as its packets'.
+  func hash(of slot: UnsafeMutablePointer<FlowSlot>) -> UInt64 {
+    unsafe slot.pointee.isIPv6
+      ? slot.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) {
+        unsafe hash.hash(
+          $0.pointee.source.high, $0.pointee.source.low, $0.pointee.destination.high,
+          $0.pointee.destination.low, $0.pointee.slot.transport, $0.pointee.slot.link)
+      }
+      : hash.hash(slot.pointee.addresses, slot.pointee.transport, slot.pointee.link)
+  }
+
+  /// Removes a Flow's entry and shifts back those behind it that probed past its place.
+  mutating func removeFromIndex(_ reference: SlotReference, hash: UInt64) {
+    var hole = UInt64(UInt32(truncatingIfNeeded: hash)) & mask
+    while unsafe UInt32(truncatingIfNeeded: index[Int(hole)]) != reference.rawValue {
+      hole = (hole &+ 1) & mask
+    }
+    var position = hole
+    while true {
+      position = (position &+ 1) & mask
+      let entry = unsafe index[Int(position)]
+      if entry == 0 { break }
+      let home = entry >> 32 & mask
+      if (position &- home) & mask >= (position &- hole) & mask {
+        unsafe index[Int(hole)] = entry
+        hole = position
+      }
+    }
+    unsafe index[Int(hole)] = 0
+    statistics.active &-= 1
+  }
+}

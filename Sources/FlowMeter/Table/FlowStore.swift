@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// On the path of every packet: nothing here allocates once warm, throws, logs or reads a clock.
+//
+// Unsafe: index, slots and links are raw memory that the table reserved for this stripe. Guaranteed here: a reference
+// other than 0 names a slot that this stripe claimed and initialised; the index has a power of two of entries, of
+// which at least three eighths are empty, so that a probe ends; the caller holds the stripe's lock.
+
+internal import CShims
+
+/// One stripe of the flow table: a hash index over slots, and the order in which Flows end.
+///
+/// **Held.** Each active Flow has one slot, one index entry and one place on the wheel. A Flow that has ended keeps
+/// its slot and stands in the ended list until the exporter takes it.
+///
+/// **Index.** Open addressing, linear probing, deletion by shifting back. An entry is the hash's low 32 bits beside a
+/// slot reference; the key itself is compared always, so two Flows are never merged. It doubles in place when five
+/// eighths are used.
+///
+/// **Order of ending.** A wheel of buckets of 256 ms. A Flow is put into the bucket of its deadline when it begins,
+/// and is not touched there by packets; when the bucket comes up, a Flow that has had packets since moves on to the
+/// bucket of its new deadline. So both timeouts are kept to a quarter of a second, a packet writes one cache line, and
+/// a Flow is looked at once a timeout. The same order says which Flow is nearest to its end when the stripe is full.
+@safe struct FlowStore: ~Copyable {
+  /// Everything that a stripe is given by its table.
+  @unsafe struct Share {
+    var index: UnsafeMutablePointer<UInt64>
+    /// Where the mask of the index is shown to those who prefetch without the lock.
+    var maskHint: UnsafeMutablePointer<UInt64>
+    var ipv4: SlotPool
+    var ipv6: SlotPool
+    var hash: KeyHash
+    var expiration: FlowExpiration.Milliseconds
+    /// How many Flows may be active.
+    var capacity: Int
+    /// How many Flows may wait for the exporter.
+    var patience: Int
+  }
+
+  /// The index starts with this many entries.
+  static let smallestIndex = 256
+
+  let index: UnsafeMutablePointer<UInt64>
+  let maskHint: UnsafeMutablePointer<UInt64>
+  var mask: UInt64
+  let hash: KeyHash
+  let expiration: FlowExpiration.Milliseconds
+  let capacity: Int
+  let patience: Int
+
+  let ipv4: SlotFamily
+  let ipv6: SlotFamily
+  var freeIPv4 = FreeSlots()
+  var freeIPv6 = FreeSlots()
+
+  var wheel: FlowWheel
+  var ended = FlowChain()
+  var statistics = FlowTableStatistics()
+
+  init(_ share: Share) {
+    unsafe index = share.index
+    unsafe maskHint = share.maskHint
+    mask = UInt64(Self.smallestIndex - 1)
+    unsafe maskHint.pointee = mask
+    hash = unsafe share.hash
+    expiration = unsafe share.expiration
+    capacity = unsafe share.capacity
+    patience = unsafe share.patience
+    unsafe ipv4 = unsafe SlotFamily(share.ipv4)
+    unsafe ipv6 = unsafe SlotFamily(share.ipv6)
+    wheel = FlowWheel(horizonMilliseconds: min(expiration.active, expiration.inactive))
+  }
+
+  /// Adds one packet: to its Flow, or as the first of a new one.
+  @inline(__always)
+  mutating func update(_ observation: borrowing PacketObservation, hash: UInt64) {
+    if observation.key.version == .v4 {
+      update(observation, IPv4Match(observation), hash: hash)
+    } else {
+      update(observation, IPv6Match(observation), hash: hash)
+    }
+  }
+
+  @inline(__always)
+  private mutating func update(
+    _ observation: borrowing PacketObservation, _ match: borrowing some SlotMatch, hash: UInt64
+  ) {
+    let tag = UInt64(UInt32(truncatingIfNeeded: hash))
+    var position = tag & mask
+    while true {
+      let entry = unsafe index[Int(position)]
+      if entry == 0 { break }
+      if entry >> 32 == tag {
+        let slot = unsafe slot(SlotReference(rawValue: UInt32(truncatingIfNeeded: entry)))
+        if unsafe match.matches(slot) {
+          statistics.found &+= 1
+          let distance = unsafe observation.time.milliseconds &- slot.pointee.start
+          if distance >= 0, unsafe expiration.admits(slot.pointee, atMillisecond: distance) {
+            unsafe slot.pointee.add(observation, atMillisecond: UInt32(truncatingIfNeeded: distance))
+          } else {
+            unsafe addOutOfBounds(observation, to: slot)
+          }
+          return
+        }
+      }
+      statistics.searched &+= 1
+      position = (position &+ 1) & mask
+    }
+    insert(observation, tag: tag, at: position)
+  }
+
+  /// A packet stamped before its Flow's first one, or after its Flow's end.
+  @inline(never)
+  private mutating func addOutOfBounds(
+    _ observation: borrowing PacketObservation, to slot: UnsafeMutablePointer<FlowSlot>
+  ) {
+    let distance = unsafe observation.time.milliseconds &- slot.pointee.start
+    // How long the Flow would last with this packet in it decides, so an early packet cannot stretch it.
+    if distance < 0, unsafe Int64(slot.pointee.duration) &- distance < expiration.active,
+      -distance < expiration.inactive, unsafe slot.pointee.packets != .max
+    {
+      unsafe slot.pointee.addEarlier(observation)
+      return
+    }
+    // The old record leaves; the slot goes on with the new one, at its place in index and wheel.
+    let reason = unsafe expiration.reason(slot.pointee)
+    let isIPv6 = unsafe slot.pointee.isIPv6
+    if ended.count < patience {
+      let reference = allocate(isIPv6: isIPv6)
+      unsafe copy(slot, to: reference)
+      append(toEnded: reference, reason)
+    } else {
+      countLoss(unsafe slot.pointee)
+    }
+    statistics.created &+= 1
+    unsafe slot.pointee = FlowSlot(observation)
+  }
+
+  @inline(__always)
+  private mutating func insert(_ observation: borrowing PacketObservation, tag: UInt64, at free: UInt64) {
+    var position = free
+    if makesRoom() {
+      // Entries may have moved: look for the free place again.
+      position = tag & mask
+      while unsafe index[Int(position)] != 0 { position = (position &+ 1) & mask }
+    }
+    let isIPv6 = observation.key.version != .v4
+    let reference = allocate(isIPv6: isIPv6)
+    let slot = unsafe slot(reference)
+    unsafe slot.initialize(to: FlowSlot(observation))
+    if isIPv6 {
+      let (source, destination) = (observation.key.source, observation.key.destination)
+      unsafe slot.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) {
+        unsafe ($0.pointee.source, $0.pointee.destination) = (source, destination)
+      }
+    }
+    unsafe index[Int(position)] = tag << 32 | UInt64(reference.rawValue)
+    statistics.active &+= 1
+    statistics.created &+= 1
+    enqueue(reference, deadline: expiration.deadline(ofNewFlowAt: observation.time.milliseconds))
+  }
+
+  /// Sees to it that one more Flow fits. True where that moved index entries.
+  @inline(__always)
+  private mutating func makesRoom() -> Bool {
+    if statistics.active == capacity {
+      evict()
+      return true
+    }
+    if UInt64(statistics.active + 1) * 8 > (mask + 1) * 5 {
+      grow()
+      return true
+    }
+    return false
+  }
+
+  /// Doubles the index where it stands: its address space was reserved for the stripe's full capacity.
+  private mutating func grow() {
+    let old = Int(mask + 1)
+    unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: old) { entries in
+      unsafe _ = entries.initialize(from: UnsafeBufferPointer(start: index, count: old))
+      unsafe index.update(repeating: 0, count: old)
+      mask = mask * 2 + 1
+      unsafe maskHint.pointee = mask
+      for unsafe entry in unsafe entries where entry != 0 {
+        var position = entry >> 32 & mask
+        while unsafe index[Int(position)] != 0 { position = (position &+ 1) & mask }
+        unsafe index[Int(position)] = entry
+      }
+    }
+  }
+}
+
+/// What the flow table did. Counters are totals since it was made.
+public struct FlowTableStatistics: Sendable {
+  /// Flows that are active now.
+  public var active = 0
+  /// Flow Records begun.
+  public var created: UInt64 = 0
+  /// Packets added to a Flow that was there.
+  public var found: UInt64 = 0
+  /// Index entries looked at that were another Flow's.
+  public var searched: UInt64 = 0
+  /// Flows that left early because the table was full (flowEndReason 5).
+  public var evicted: UInt64 = 0
+  /// Flow Records dropped because the exporter did not take them in time, and what they had counted.
+  public var lost = FlowTotals()
+
+  mutating func add(_ other: FlowTableStatistics) {
+    active += other.active
+    created &+= other.created
+    found &+= other.found
+    searched &+= other.searched
+    evicted &+= other.evicted
+    lost.add(other.lost)
+  }
+}
+
+/// A number of Flow Records and what they counted.
+public struct FlowTotals: Hashable, Sendable {
+  public var flows: UInt64 = 0
+  public var packets: UInt64 = 0
+  public var octets: UInt64 = 0
+
+  public init(flows: UInt64 = 0, packets: UInt64 = 0, octets: UInt64 = 0) {
+    (self.flows, self.packets, self.octets) = (flows, packets, octets)
+  }
+
+  public mutating func add(_ other: FlowTotals) {
+    flows &+= other.flows
+    packets &+= other.packets
+    octets &+= other.octets
+  }
+}

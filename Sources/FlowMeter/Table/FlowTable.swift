@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// On the path of every packet: nothing here allocates, throws, logs or reads a clock.
+//
+// Unsafe: owns the index's address space and the array of stripes; prefetches and reads hints from the index without
+// the lock. A hint may be stale: it is only ever an address to prefetch, always inside the reservation.
+
+internal import CShims
+internal import Synchronization
+
+/// The flow table: active Flows by their key, and those that have ended until somebody takes them.
+///
+/// Capture loops call ``update(_:)``, an exporting loop ``takeExpired(at:into:)``; any number of threads may do either.
+/// The table is cut into stripes by the high bits of the key's hash. A stripe is a lock around a ``FlowStore``; a
+/// thread holds one lock at a time, for the few packets of a batch that fall into the stripe or for one buffer of
+/// records. A lookup costs a constant number of cache lines; none of the operations allocates once the table has
+/// reached its size.
+@safe public final class FlowTable: @unchecked Sendable {
+  public struct Configuration: Sendable {
+    public var expiration = FlowExpiration()
+
+    /// How many Flows may be active at once, at most; beyond it the Flow nearest to its end leaves early.
+    ///
+    /// Default 2 000 000; at least 1, at most 2³⁰. Each stripe has an equal share. Memory follows the Flows there are,
+    /// about 90 octets for one of IPv4 and 130 for one of IPv6.
+    public var maxFlows = 2_000_000
+
+    public init() {}
+  }
+
+  public let configuration: Configuration
+  /// How many stripes there are; a power of two.
+  public let stripeCount: Int
+
+  private let stripes: UnsafeMutablePointer<Mutex<FlowStore>>
+  private let stripeShift: UInt64
+  private let index: Reservation
+  private let indexStride: Int
+  private let maskHints: UnsafeMutablePointer<UInt64>
+  private let ipv4: SlotPool
+  private let ipv6: SlotPool
+  private let hash = KeyHash()
+  private let patience: Int
+
+  public init(_ configuration: Configuration = Configuration()) {
+    precondition((1...1 << 30).contains(configuration.maxFlows), "maxFlows out of range")
+    self.configuration = configuration
+    // A stripe of fewer than 256 Flows would evict by its own bad luck long before the table is full.
+    var stripeBits = 0
+    while stripeBits < 6, configuration.maxFlows >> (stripeBits + 1) >= 256 { stripeBits += 1 }
+    stripeCount = 1 << stripeBits
+    stripeShift = UInt64(64 - stripeBits)
+    let capacity = configuration.maxFlows / stripeCount
+    // How many ended Flows may wait: two batches at the least, so that a reader who drains the table after each never
+    // loses one.
+    patience = max(2 * PacketBatch.capacity, capacity / 8)
+
+    var indexLength = FlowStore.smallestIndex
+    while (capacity + 1) * 8 > indexLength * 5 { indexLength *= 2 }
+    indexStride = indexLength
+    index = Reservation(bytes: stripeCount * indexStride * MemoryLayout<UInt64>.stride)
+    unsafe maskHints = .allocate(capacity: stripeCount)
+    let chunk = SlotPool.chunk
+    let slots = stripeCount * ((capacity + patience + chunk) / chunk * chunk)
+    ipv4 = SlotPool(stride: MemoryLayout<FlowSlot>.stride, capacity: slots)
+    ipv6 = SlotPool(stride: MemoryLayout<FlowSlotIPv6>.stride, capacity: slots)
+    unsafe stripes = .allocate(capacity: stripeCount)
+    for stripe in 0..<stripeCount {
+      let share = unsafe FlowStore.Share(
+        index: index.base.assumingMemoryBound(to: UInt64.self) + stripe * indexStride,
+        maskHint: maskHints + stripe, ipv4: ipv4, ipv6: ipv6, hash: hash,
+        expiration: FlowExpiration.Milliseconds(configuration.expiration), capacity: capacity,
+        patience: patience)
+      unsafe (stripes + stripe).initialize(to: Mutex(FlowStore(share)))
+    }
+  }
+
+  deinit {
+    unsafe stripes.deinitialize(count: stripeCount)
+    unsafe stripes.deallocate()
+    unsafe maskHints.deallocate()
+  }
+
+  /// Adds a batch of packets to their Flows, and leaves the batch as it is.
+  ///
+  /// - Returns: whether ended Flows should be taken out soon, because some stripe holds half of what may wait there.
+  @discardableResult
+  public func update(_ batch: borrowing PacketBatch) -> Bool {
+    let count = batch.count
+    return unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { hashes in
+      unsafe withUnsafeTemporaryAllocation(of: UInt16.self, capacity: count) { order in
+        // First and last place of each stripe's packets in `order`.
+        unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: stripeCount + 1) { ends in
+          unsafe ends.initialize(repeating: 0)
+          unsafe prefetch(batch, hashes, ends)
+          unsafe sort(count, hashes, order, ends)
+          return unsafe add(batch, hashes, order, ends)
+        }
+      }
+    }
+  }
+
+  /// Hashes every key and asks for its index entry, then for the slots: the latencies of a whole batch overlap.
+  @inline(__always)
+  private func prefetch(
+    _ batch: borrowing PacketBatch, _ hashes: UnsafeMutableBufferPointer<UInt64>,
+    _ counts: UnsafeMutableBufferPointer<Int32>
+  ) {
+    for i in 0..<batch.count {
+      let hash = hash.hash(batch[i].key)
+      unsafe hashes[i] = hash
+      unsafe counts[stripe(hash) + 1] += 1
+      unsafe cshims_prefetch(hintAddress(hash))
+    }
+    let (slots4, slots6) = unsafe (ipv4.base, ipv6.base)
+    for i in 0..<batch.count {
+      let hash = unsafe hashes[i]
+      let entry = unsafe cshims_load_hint(hintAddress(hash))
+      guard UInt32(truncatingIfNeeded: entry >> 32) == UInt32(truncatingIfNeeded: hash) else { continue }
+      let reference = SlotReference(rawValue: UInt32(truncatingIfNeeded: entry))
+      if reference.isIPv6 {
+        let slot = unsafe slots6 + reference.number * MemoryLayout<FlowSlotIPv6>.stride
+        unsafe cshims_prefetch(slot)
+        unsafe cshims_prefetch(slot + 64)
+      } else {
+        unsafe cshims_prefetch(slots4 + reference.number * MemoryLayout<FlowSlot>.stride)
+      }
+    }
+  }
+
+  /// Brings the packets of a stripe together, in the order in which they came.
+  @inline(__always)
+  private func sort(
+    _ count: Int, _ hashes: UnsafeMutableBufferPointer<UInt64>, _ order: UnsafeMutableBufferPointer<UInt16>,
+    _ ends: UnsafeMutableBufferPointer<Int32>
+  ) {
+    for stripe in 1...stripeCount { unsafe ends[stripe] += ends[stripe - 1] }
+    // From here on ends[s] is the next free place of stripe s; when all are placed it is the end of stripe s.
+    for i in 0..<count {
+      let stripe = unsafe stripe(hashes[i])
+      unsafe order[Int(ends[stripe])] = UInt16(truncatingIfNeeded: i)
+      unsafe ends[stripe] += 1
+    }
+  }
+
+  @inline(__always)
+  private func add(
+    _ batch: borrowing PacketBatch, _ hashes: UnsafeMutableBufferPointer<UInt64>,
+    _ order: UnsafeMutableBufferPointer<UInt16>, _ ends: UnsafeMutableBufferPointer<Int32>
+  ) -> Bool {
+    var (place, mostEnded) = (0, 0)
+    for stripe in 0..<stripeCount {
+      let end = unsafe Int(ends[stripe])
+      guard place < end else { continue }
+      unsafe stripes[stripe].withLock { store in
+        while place < end {
+          let i = unsafe Int(order[place])
+          store.update(batch[i], hash: unsafe hashes[i])
+          place += 1
+        }
+        mostEnded = max(mostEnded, store.ended.count)
+      }
+    }
+    return mostEnded * 2 >= patience
+  }
+
+  @inline(__always)
+  private func stripe(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> stripeShift) }
+
+  @inline(__always)
+  private func hintAddress(_ hash: UInt64) -> UnsafePointer<UInt64> {
+    let stripe = stripe(hash)
+    let position = unsafe UInt64(UInt32(truncatingIfNeeded: hash)) & cshims_load_hint(maskHints + stripe)
+    return unsafe UnsafePointer(
+      index.base.assumingMemoryBound(to: UInt64.self) + stripe * indexStride + Int(position))
+  }
+}
+
+extension FlowTable {
+  /// Moves Flows that have ended by `now` into `buffer`, stripe by stripe.
+  ///
+  /// - Parameters:
+  ///   - now: what the deadlines are held against, on the clock of the packets' times.
+  ///   - everything: takes the active Flows too (reason 4).
+  ///   - stripe: where to go on; 0 at first. When the call returns false it has passed the last stripe.
+  /// - Returns: whether the buffer filled up first: empty it and call again.
+  public func takeExpired(
+    at now: Timestamp, everything: Bool = false, from stripe: inout Int, into buffer: inout FlowRecordBuffer
+  ) -> Bool {
+    while stripe < stripeCount {
+      let more = unsafe stripes[stripe].withLock {
+        $0.takeExpired(at: now, everything: everything, into: &buffer)
+      }
+      if more { return true }
+      stripe += 1
+    }
+    return false
+  }
+
+  /// What the table holds and did: the sum over the stripes, each at its own moment.
+  public var statistics: FlowTableStatistics {
+    var sum = FlowTableStatistics()
+    for stripe in 0..<stripeCount {
+      unsafe sum.add(stripes[stripe].withLock { $0.statistics })
+    }
+    return sum
+  }
+
+  /// Calls `body` for each stripe under its lock: for tests.
+  func forEachStripe(_ body: (borrowing FlowStore) -> Void) {
+    for stripe in 0..<stripeCount { unsafe stripes[stripe].withLock { body($0) } }
+  }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Unsafe: owns one allocation of bucket heads; positions are masked to its size.
+
+/// Buckets of Flows by the time at which they may end, 256 ms each: see ``FlowStore``.
+@safe struct FlowWheel: ~Copyable {
+  /// 2⁸ ms: how late a timeout may be noticed.
+  static let tickShift: Int64 = 8
+  /// A Flow whose deadline lies farther off waits in the last bucket and is looked at again from there.
+  static let mostBuckets = 4096
+
+  private let heads: UnsafeMutablePointer<SlotReference>
+  let bucketCount: Int64
+  /// The earliest tick whose bucket has not been emptied; nil before the first Flow.
+  private(set) var cursor: Int64?
+
+  init(horizonMilliseconds: Int64) {
+    let wanted = Int(horizonMilliseconds >> Self.tickShift) + 3
+    var count = 8
+    while count < wanted, count < Self.mostBuckets { count *= 2 }
+    bucketCount = Int64(count)
+    unsafe heads = .allocate(capacity: count)
+    unsafe heads.initialize(repeating: .none, count: count)
+  }
+
+  deinit { unsafe heads.deallocate() }
+
+  @inline(__always)
+  static func tick(_ milliseconds: Int64) -> Int64 { milliseconds >> tickShift }
+
+  /// The bucket of a deadline: never one that has been emptied, never beyond the last.
+  @inline(__always)
+  mutating func tick(forDeadline deadline: Int64) -> Int64 {
+    let tick = Self.tick(deadline)
+    guard let cursor else {
+      // The first Flow says where time is; Flows may end before its own deadline by packets stamped earlier.
+      self.cursor = tick &- (bucketCount - 1)
+      return tick
+    }
+    return min(max(tick, cursor), cursor &+ bucketCount &- 1)
+  }
+
+  @inline(__always)
+  subscript(tick: Int64) -> SlotReference {
+    get { unsafe heads[Int(truncatingIfNeeded: tick & (bucketCount &- 1))] }
+    nonmutating set { unsafe heads[Int(truncatingIfNeeded: tick & (bucketCount &- 1))] = newValue }
+  }
+
+  /// Goes on to the next bucket that has Flows, at most to `end`; nil goes on to the last one. False where there is
+  /// none before it.
+  mutating func advance(before end: Int64?) -> Bool {
+    guard let first = cursor else { return false }
+    let last = min(end ?? .max, first &+ bucketCount)
+    var tick = first
+    while tick < last {
+      if self[tick] != .none {
+        cursor = tick
+        return true
+      }
+      tick += 1
+    }
+    // Empty, or nothing before the end: time has passed all the same.
+    if let end, end > first { cursor = end }
+    return false
+  }
+}

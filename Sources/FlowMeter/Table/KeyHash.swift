@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// On the path of every packet: nothing here allocates, throws an existential or reads a clock.
+
+/// The hash of a Flow Key: words folded by 64 × 64 bit multiplication.
+///
+/// Seeded from the system's random numbers at start, so that nobody outside can aim packets at one bucket.
+struct KeyHash: Sendable {
+  private let seeds: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+
+  init(using generator: inout some RandomNumberGenerator) {
+    func seed() -> UInt64 { generator.next() | 1 }
+    seeds = (seed(), seed(), seed(), seed(), seed(), seed())
+  }
+
+  init() {
+    var generator = SystemRandomNumberGenerator()
+    self.init(using: &generator)
+  }
+
+  /// An IPv4 key: both addresses, transport word, link word.
+  @inline(__always)
+  func hash(_ addresses: UInt64, _ transport: UInt64, _ link: UInt64) -> UInt64 {
+    let head = Self.fold(addresses ^ seeds.0, transport ^ seeds.1)
+    return Self.fold(head ^ seeds.4, link ^ seeds.5)
+  }
+
+  /// An IPv6 key: four address words, transport word, link word.
+  @inline(__always)
+  func hash(
+    _ sourceHigh: UInt64, _ sourceLow: UInt64, _ destinationHigh: UInt64, _ destinationLow: UInt64,
+    _ transport: UInt64, _ link: UInt64
+  ) -> UInt64 {
+    let head = Self.fold(sourceHigh ^ seeds.2, sourceLow ^ seeds.3)
+    let middle = Self.fold(destinationHigh ^ seeds.0, destinationLow ^ seeds.1)
+    let tail = Self.fold(transport ^ seeds.4, link ^ seeds.5)
+    return Self.fold(head ^ seeds.1, middle ^ seeds.2) ^ Self.fold(tail ^ seeds.3, head &+ middle ^ seeds.0)
+  }
+
+  @inline(__always)
+  func hash(_ key: borrowing FlowKey) -> UInt64 {
+    key.version == .v4
+      ? hash(key.ipv4Word, key.transportWord, key.linkWord)
+      : hash(
+        key.source.high, key.source.low, key.destination.high, key.destination.low,
+        key.transportWord, key.linkWord)
+  }
+
+  @inline(__always)
+  static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
+    let product = a.multipliedFullWidth(by: b)
+    return product.high ^ product.low
+  }
+}

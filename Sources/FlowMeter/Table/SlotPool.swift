@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Unsafe: owns two mappings, `capacity` elements each; hands out index ranges that never overlap.
+
+internal import CShims
+internal import Glibc
+internal import Synchronization
+
+/// Address space, reserved at once and backed by memory only where it is touched.
+///
+/// The table never moves what it holds: growing is touching the next page.
+@safe struct Reservation: ~Copyable, @unchecked Sendable {
+  let base: UnsafeMutableRawPointer
+  private let length: Int
+
+  /// - Parameter hugePages: asks for transparent huge pages (2 MiB), where a table is large and packed.
+  init(bytes: Int, hugePages: Bool = false) {
+    let huge = 2 << 20
+    length = (bytes + 2 * huge - 1) / huge * huge
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    guard let mapping = unsafe mmap(nil, length, PROT_READ | PROT_WRITE, flags, -1, 0),
+      Int(bitPattern: mapping) != cshims_map_failed()
+    else { fatalError("cannot reserve \(length) bytes of address space for the flow table; lower --maxflows") }
+    unsafe base = mapping
+    if hugePages { unsafe madvise(mapping, length, MADV_HUGEPAGE) }
+  }
+
+  deinit { unsafe munmap(base, length) }
+}
+
+/// The memory of all Flows of one IP version: slots of one size and a link for each, shared by the stripes.
+///
+/// A stripe claims slots by the chunk and keeps those it frees. Slot 0 is never handed out: 0 means none.
+final class SlotPool: Sendable {
+  static let chunk = 64
+
+  private let slots: Reservation
+  private let links: Reservation
+  private let claimed = Atomic<Int>(1)
+  private let capacity: Int
+
+  init(stride: Int, capacity: Int) {
+    self.capacity = capacity + 1
+    slots = Reservation(bytes: (capacity + 1) * stride, hugePages: true)
+    links = Reservation(bytes: (capacity + 1) * MemoryLayout<UInt32>.stride)
+  }
+
+  var base: UnsafeMutableRawPointer { unsafe slots.base }
+  var next: UnsafeMutablePointer<UInt32> { unsafe links.base.assumingMemoryBound(to: UInt32.self) }
+
+  /// The next chunk of slots that nobody has had.
+  func claim() -> Range<UInt32> {
+    let first = claimed.add(Self.chunk, ordering: .relaxed).oldValue
+    precondition(first + Self.chunk <= capacity, "a stripe took more slots than its share")
+    return UInt32(first)..<UInt32(first + Self.chunk)
+  }
+}
