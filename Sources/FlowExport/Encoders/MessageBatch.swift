@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowMeter
+
+/// Messages that are complete and wait to be sent, one behind the other in memory.
+///
+/// Lying side by side they can leave in one system call. Not thread-safe; one a destination.
+struct MessageBatch: ~Copyable {
+  /// How many messages may wait.
+  static let capacity = 96
+  /// Room that ``isFull`` leaves: for a message of data, and for a refresh of all templates that there can be.
+  static let reserve = 40
+  /// No message is longer.
+  static let longestMessage = 1472
+
+  /// What one message carries.
+  struct Contents {
+    var length: UInt16 = 0
+    /// Data Records of Flows and what they counted: what is lost if the message is.
+    var flows = FlowTotals()
+  }
+
+  var octets = MessageBuffer(capacity: capacity * longestMessage)
+  private(set) var contents: [Contents] = []
+  private(set) var lengths: [UInt16] = []
+
+  init() {
+    contents.reserveCapacity(Self.capacity)
+    lengths.reserveCapacity(Self.capacity)
+  }
+
+  var count: Int { contents.count }
+
+  /// Whether the messages should be sent before more records are appended.
+  var isFull: Bool { count >= Self.capacity - Self.reserve }
+
+  /// Takes over a complete message.
+  mutating func append(_ message: borrowing MessageBuffer, _ flows: FlowTotals) {
+    precondition(count < Self.capacity, "messages were not sent in time")
+    octets.append(message)
+    lengths.append(UInt16(message.count))
+    contents.append(Contents(length: UInt16(message.count), flows: flows))
+  }
+
+  mutating func removeAll() {
+    octets.removeAll()
+    contents.removeAll(keepingCapacity: true)
+    lengths.removeAll(keepingCapacity: true)
+  }
+}

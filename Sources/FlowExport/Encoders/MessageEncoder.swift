@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowMeter
+
+/// Turns records into messages of one protocol for one destination: it has the sequence number and the templates.
+///
+/// Not thread-safe. Whoever appends empties the batch when it is full; ``MessageBatch/isFull`` leaves room for what one
+/// append can add.
+protocol MessageEncoder: AnyObject {
+  /// The largest message, in octets; may change at any time and holds from the next message on.
+  var messageLimit: Int { get set }
+
+  /// Adds a Flow Record; a message that is full goes to the batch.
+  func append(_ record: borrowing FlowRecord, at instant: ExportInstant, to batch: inout MessageBatch) -> AppendOutcome
+
+  /// Brings what is pending into messages, as few as it takes, until the batch is full.
+  ///
+  /// - Returns: whether nothing is pending any more; else empty the batch and call again.
+  func flush(at instant: ExportInstant, to batch: inout MessageBatch) -> Bool
+
+  /// Adds options records, in messages of their own. NetFlow v5 has none.
+  func append(
+    _ kind: OptionsKind, _ records: [ExporterOptions], at instant: ExportInstant, to batch: inout MessageBatch)
+
+  /// Sends every template, at the start and after the collector was lost. NetFlow v5 has none.
+  func sendTemplates(at instant: ExportInstant, to batch: inout MessageBatch)
+
+  /// Whether the refresh rules call for the templates.
+  func templatesAreDue(at instant: ExportInstant) -> Bool
+}
+
+/// What became of a record.
+enum AppendOutcome: Sendable {
+  case appended
+  /// The protocol has no place for it: IPv6 in NetFlow v5.
+  case notRepresentable
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowMeter
+
+/// Messages of NetFlow v5: IPv4 only, one fixed record, no templates (Cisco NetFlow Collection Engine User Guide,
+/// table B-3 and B-4).
+final class NetFlow5Encoder: MessageEncoder {
+  static let headerLength = 24
+  static let recordLength = 48
+  static let mostRecords = 30
+
+  var messageLimit: Int
+  /// The low octet of the Observation Domain: v5 has no room for more.
+  private let engineID: UInt8
+  private var sequence: UInt32 = 0
+  private var records = MessageBuffer(capacity: mostRecords * recordLength)
+  private var message = MessageBuffer(capacity: headerLength + mostRecords * recordLength)
+  private var flows = FlowTotals()
+
+  init(engineID: UInt8, messageLimit: Int) {
+    self.engineID = engineID
+    self.messageLimit = messageLimit
+  }
+
+  /// A Flow that counts more than 32 bits hold leaves as several records, whose sum is exact.
+  func append(
+    _ record: borrowing FlowRecord, at instant: ExportInstant, to batch: inout MessageBatch
+  ) -> AppendOutcome {
+    guard record.key.version == .v4 else { return .notRepresentable }
+    let most = UInt64(UInt32.max)
+    var (packets, octets) = (record.packets, record.octets)
+    while packets > most || octets > most, packets > 1 {
+      let part = min(packets - 1, max(1, packets / 2), most)
+      let share = min(octets, most)
+      append(record, packets: part, octets: share, at: instant, to: &batch)
+      packets -= part
+      octets -= share
+    }
+    append(record, packets: min(packets, most), octets: min(octets, most), at: instant, to: &batch)
+    return .appended
+  }
+
+  ///      0  source address          4  destination address      8  next hop
+  ///     12  input ifIndex (2)      14  output ifIndex (2)      16  packets
+  ///     20  octets                 24  first, sysUpTime        28  last, sysUpTime
+  ///     32  source port (2)        34  destination port (2)    36  pad (1)
+  ///     37  TCP flags (1)          38  protocol (1)            39  TOS (1)
+  ///     40  source AS (2)          42  destination AS (2)      44  source mask (1)
+  ///     45  destination mask (1)   46  pad (2)
+  private func append(
+    _ record: borrowing FlowRecord, packets: UInt64, octets: UInt64, at instant: ExportInstant,
+    to batch: inout MessageBatch
+  ) {
+    let fitting = (messageLimit - Self.headerLength) / Self.recordLength
+    if records.count / Self.recordLength >= min(Self.mostRecords, fitting) { flush(at: instant, to: &batch) }
+    records.append(record.key.source.ipv4)
+    records.append(record.key.destination.ipv4)
+    records.append(record.nextHop.ipv4)
+    records.append(UInt16(truncatingIfNeeded: record.key.ingressInterface))
+    records.append(UInt16(truncatingIfNeeded: record.egressInterface))
+    records.append(UInt32(packets))
+    records.append(UInt32(octets))
+    records.append(instant.upTime(record.start))
+    records.append(instant.upTime(record.end))
+    records.append(record.key.sourcePort)
+    records.append(record.key.destinationPort)
+    records.append(UInt8(0))
+    records.append(record.tcpControlBits)
+    records.append(record.key.protocol)
+    records.append(record.key.classOfService)
+    records.append(zeros: 8)
+    flows.flows += 1
+    flows.packets += packets
+    flows.octets += octets
+  }
+
+  ///      0  version (2)             2  count (2)                4  sysUpTime
+  ///      8  seconds                12  nanoseconds             16  flow sequence
+  ///     20  engine type (1)        21  engine id (1)           22  sampling mode and interval (2)
+  @discardableResult
+  func flush(at instant: ExportInstant, to batch: inout MessageBatch) -> Bool {
+    guard flows.flows > 0 else { return true }
+    if batch.isFull { return false }
+    let wall = instant.wall(instant.now).milliseconds
+    message.removeAll()
+    message.append(UInt16(5))
+    message.append(UInt16(flows.flows))
+    message.append(instant.upTime(instant.now))
+    message.append(UInt32(truncatingIfNeeded: wall / 1000))
+    message.append(UInt32(truncatingIfNeeded: wall % 1000 * 1_000_000))
+    message.append(sequence)
+    message.append(UInt8(0))
+    message.append(engineID)
+    message.append(UInt16(0))
+    message.append(records)
+    sequence &+= UInt32(truncatingIfNeeded: flows.flows)
+    batch.append(message, flows)
+    records.removeAll()
+    flows = FlowTotals()
+    return true
+  }
+
+  func append(
+    _ kind: OptionsKind, _ records: [ExporterOptions], at instant: ExportInstant, to batch: inout MessageBatch
+  ) {}
+
+  func sendTemplates(at instant: ExportInstant, to batch: inout MessageBatch) {}
+
+  func templatesAreDue(at instant: ExportInstant) -> Bool { false }
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import FlowMeter
+internal import Synchronization
+
+/// Exports to one Collector: its own messages, sequence, templates, pace and counters.
+///
+/// Belongs to the exporting thread; ``statistics`` may be read by any. A Collector that is down costs its messages,
+/// which are counted, and never holds up metering.
+public final class CollectorExporter: FlowRecordConsumer {
+  public let destination: CollectorAddress
+  private let configuration: ExportConfiguration
+  private let context: () -> ExporterContext
+  private let report: (ExportEvent) -> Void
+
+  private let encoder: any MessageEncoder
+  private var batch = MessageBatch()
+  private var connection: CollectorConnection
+  private var pace: Pace
+  private var options = OptionsSchedule()
+  private var hasSentTemplates = false
+  private var trouble = Trouble()
+  private var counters = ExportStatistics()
+  private let published = Mutex(ExportStatistics())
+
+  /// - Parameters:
+  ///   - number: tells this destination's session apart from others' in `ownSessions`.
+  ///   - ownSessions: where the session's addresses are shown to those who meter.
+  ///   - context: asked when options records are due.
+  ///   - report: told what an operator wants to hear of.
+  public init(
+    to destination: CollectorAddress, _ configuration: ExportConfiguration, number: Int,
+    ownSessions: OwnSessions? = nil, context: @escaping () -> ExporterContext,
+    report: @escaping (ExportEvent) -> Void
+  ) {
+    self.destination = destination
+    self.configuration = configuration
+    self.context = context
+    self.report = report
+    connection = CollectorConnection(destination, configuration, number: number, ownSessions: ownSessions)
+    pace = Pace(perSecond: configuration.exportRate)
+    encoder = Self.makeEncoder(configuration)
+  }
+
+  private static func makeEncoder(_ configuration: ExportConfiguration) -> any MessageEncoder {
+    let limit = configuration.longestMessage
+    switch configuration.exportProtocol {
+    case .netFlow5:
+      return NetFlow5Encoder(
+        engineID: UInt8(truncatingIfNeeded: configuration.observationDomain), messageLimit: limit)
+    case .netFlow9: return TemplateEncoder<NetFlow9Format>(templateConfiguration(configuration), messageLimit: limit)
+    case .ipfix: return TemplateEncoder<IPFIXFormat>(templateConfiguration(configuration), messageLimit: limit)
+    }
+  }
+
+  private static func templateConfiguration(_ configuration: ExportConfiguration) -> TemplateConfiguration {
+    TemplateConfiguration(
+      domain: configuration.observationDomain, refreshRate: configuration.refreshRate,
+      refreshInterval: Int64(configuration.timeoutRate) * 60_000)
+  }
+
+  public var statistics: ExportStatistics { published.withLock { $0 } }
+
+  // MARK: A pass
+
+  public func begin(at instant: ExportInstant) {
+    switch connection.maintain() {
+    case .unchanged: break
+    case .opened(let movedTo):
+      if let movedTo { report(.moved(destination: destination, to: movedTo)) }
+      // Whoever listens there now has seen no template.
+      hasSentTemplates = false
+    case .failed(let error):
+      note(error.reason)
+    }
+    if let limit = connection.session?.messageLimit {
+      encoder.messageLimit = min(configuration.longestMessage, max(limit, Self.smallestMessage))
+    }
+    if !hasSentTemplates || encoder.templatesAreDue(at: instant) {
+      encoder.sendTemplates(at: instant, to: &batch)
+      if !hasSentTemplates { options = OptionsSchedule() }
+      hasSentTemplates = true
+    }
+    sendOptions(at: instant)
+    tellTrouble()
+  }
+
+  /// What any path takes (RFC 1122 section 3.3.2: 576 octets), less headers.
+  private static var smallestMessage: Int { 512 }
+
+  public func consume(_ records: borrowing FlowRecordBuffer, at instant: ExportInstant) {
+    for i in 0..<records.count {
+      if batch.isFull { send() }
+      if encoder.append(records[i], at: instant, to: &batch) == .notRepresentable {
+        counters.notRepresentable.add(
+          FlowTotals(flows: 1, packets: records[i].packets, octets: records[i].octets))
+      }
+    }
+  }
+
+  public func flush(at instant: ExportInstant) {
+    while !encoder.flush(at: instant, to: &batch) { send() }
+    send()
+    publish()
+  }
+
+  private func publish() {
+    counters.isConnected = connection.session != nil
+    published.withLock { $0 = counters }
+  }
+
+  // MARK: Options
+
+  private func sendOptions(at instant: ExportInstant) {
+    guard options.isDue(at: instant.now) else { return }
+    let context = context()
+    var record = ExporterOptions()
+    record.domain = configuration.observationDomain
+    record.started = context.started
+    record.now = instant.wall(instant.now)
+    record.program = configuration.program
+    (record.sentMessages, record.sentRecords) = (counters.messages, counters.sent.flows)
+    record.sentOctets = counters.octets
+    record.observedFlows = context.observedFlows
+    record.ignoredPackets = context.ignoredPackets
+    record.notSent = context.lostInTable
+    record.notSent.add(counters.lost)
+    options.noteLosses(&record)
+    for kind in options.takeDue(at: instant.now, record) {
+      let records = kind == .interface ? context.interfaces.map { record.describing($0) } : [record]
+      // A few messages at a time.
+      for start in stride(from: 0, to: records.count, by: 64) {
+        if batch.isFull { send() }
+        encoder.append(
+          kind, Array(records[start..<min(start + 64, records.count)]), at: instant, to: &batch)
+      }
+    }
+  }
+
+  // MARK: Sending
+
+  private func send() {
+    var next = 0
+    while next < batch.count {
+      let chunk = min(batch.count - next, Pace.burst)
+      guard let session = connection.session else {
+        lose(next..<batch.count, .connect)
+        break
+      }
+      pace.wait(for: chunk)
+      let outcome = session.send(batch, next..<next + chunk)
+      counters.refusals += UInt64(outcome.refusals)
+      if outcome.refusals > 0 { note("connection refused", times: outcome.refusals) }
+      for i in next..<next + outcome.sent {
+        counters.messages += 1
+        counters.octets += UInt64(batch.contents[i].length)
+        counters.sent.add(batch.contents[i].flows)
+      }
+      next += outcome.sent
+      if let error = outcome.error {
+        note(error.reason)
+        // A full buffer or a missing route will not mend itself within this batch.
+        lose(next..<batch.count, error.kind)
+        break
+      }
+    }
+    batch.removeAll()
+  }
+
+  private func lose(_ range: Range<Int>, _ kind: ExportError.Kind) {
+    counters.errors[kind, default: 0] += UInt64(range.count)
+    for i in range { counters.lost.add(batch.contents[i].flows) }
+  }
+
+  // MARK: Telling
+
+  /// What is to be told of, at most once a minute.
+  private struct Trouble {
+    var reason = ""
+    var times = 0
+    var told = Timestamp(milliseconds: .min / 2)
+  }
+
+  private func note(_ reason: String, times: Int = 1) {
+    trouble.reason = reason
+    trouble.times += times
+  }
+
+  private func tellTrouble() {
+    let now = Timestamp.monotonicClock()
+    guard trouble.times > 0, now.milliseconds - trouble.told.milliseconds >= 60_000 else { return }
+    report(.cannotSend(destination: destination, reason: trouble.reason, times: trouble.times))
+    trouble = Trouble()
+    trouble.told = now
+  }
+}

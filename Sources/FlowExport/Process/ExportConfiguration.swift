@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import FlowMeter
+
+/// A protocol of flow export, by the version number in its header.
+public enum ExportProtocol: UInt16, CaseIterable, Sendable {
+  case netFlow5 = 5
+  case netFlow9 = 9
+  case ipfix = 10
+
+  /// What it is called in messages.
+  public var name: String {
+    switch self {
+    case .netFlow5: "NetFlow v5"
+    case .netFlow9: "NetFlow v9"
+    case .ipfix: "IPFIX"
+    }
+  }
+}
+
+/// How an Exporting Process exports.
+public struct ExportConfiguration: Sendable {
+  /// Default IPFIX.
+  public var exportProtocol = ExportProtocol.ipfix
+
+  /// The Observation Domain ID; v9's Source ID; its low octet is v5's engine id.
+  ///
+  /// Should differ between probes: some collectors keep templates by it alone. Default 0.
+  public var observationDomain: UInt32 = 0
+
+  /// How many messages with data are sent between two refreshes of the templates. Default 20; at least 1.
+  public var refreshRate = 20
+
+  /// How long it takes at most between two refreshes of the templates. Minutes; default 30; at least 1.
+  public var timeoutRate = 30
+
+  /// The send buffer of a socket. Octets; default 0: the system's.
+  public var sendBuffer = 0
+
+  /// How many messages are sent a second at most, to each destination. Default 10 000; 0 sends without limit.
+  public var exportRate = 10_000
+
+  /// Name and version of the program, for the options records.
+  public var program = "FlowExport"
+
+  public init() {}
+
+  /// Octets of a message at most, whatever the path would take: several collectors read no more, and a default
+  /// Ethernet takes it. A full NetFlow v5 message has 1464.
+  var longestMessage: Int { exportProtocol == .netFlow5 ? 1464 : 1420 }
+}
+
+/// What the rest of the program knows and the options records tell.
+public struct ExporterContext: Sendable {
+  /// When the program started, by the wall clock.
+  public var started = Timestamp(milliseconds: 0)
+  /// Flow Records that the table began.
+  public var observedFlows: UInt64 = 0
+  /// Packets lost before they were metered: kernel drops and undecodable ones.
+  public var ignoredPackets: UInt64 = 0
+  /// Flow Records that the table could not keep until they were exported.
+  public var lostInTable = FlowTotals()
+  /// The interfaces that packets are observed on.
+  public var interfaces: [ObservedInterface] = []
+
+  public init() {}
+}
+
+/// An interface by its ifIndex and name.
+public struct ObservedInterface: Hashable, Sendable {
+  public var index: UInt32
+  public var name: String
+  public var description: String
+
+  public init(index: UInt32, name: String, description: String = "") {
+    (self.index, self.name, self.description) = (index, name, description)
+  }
+}
+
+/// What an operator wants to hear of while an exporter runs.
+public enum ExportEvent: Sendable, CustomStringConvertible {
+  /// Messages could not be sent: how often since it was last told, at most once a minute.
+  case cannotSend(destination: CollectorAddress, reason: String, times: Int)
+  /// A destination's name now has another address.
+  case moved(destination: CollectorAddress, to: String)
+
+  public var description: String {
+    switch self {
+    case .cannotSend(let destination, let reason, let times):
+      "cannot send to collector \(destination): \(reason)"
+        + (times > 1 ? " (\(times) times in the last minute)" : "")
+    case .moved(let destination, let address):
+      "collector \(destination) is at \(address) now"
+    }
+  }
+}

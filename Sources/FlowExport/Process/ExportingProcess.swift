@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import FlowMeter
+
+/// What takes the Flow Records that leave the table: a Collector's exporter, a printer.
+public protocol FlowRecordConsumer: AnyObject {
+  /// A pass begins: time for what is due without records.
+  func begin(at instant: ExportInstant)
+
+  /// Takes records; they are gone when it returns.
+  func consume(_ records: borrowing FlowRecordBuffer, at instant: ExportInstant)
+
+  /// Sends what is pending.
+  func flush(at instant: ExportInstant)
+}
+
+/// An Exporting Process (RFC 5470 section 5.4): empties the table of what has ended, and hands it to every consumer.
+///
+/// Not thread-safe: one thread calls it, a few times a second while packets come, or between two batches where packets
+/// come from a file.
+public final class ExportingProcess {
+  private let table: FlowTable
+  private let consumers: [any FlowRecordConsumer]
+  private var buffer = FlowRecordBuffer()
+
+  public init(table: FlowTable, consumers: [any FlowRecordConsumer]) {
+    self.table = table
+    self.consumers = consumers
+  }
+
+  /// Exports the Flows that have ended by `instant`.
+  ///
+  /// - Parameters:
+  ///   - everything: ends the active ones too (reason 4).
+  ///   - flush: sends what does not fill a message too; without it records may wait for the next pass.
+  public func export(at instant: ExportInstant, everything: Bool = false, flush: Bool = true) {
+    for consumer in consumers { consumer.begin(at: instant) }
+    var (stripe, more) = (0, true)
+    while more {
+      more = table.takeExpired(at: instant.now, everything: everything, from: &stripe, into: &buffer)
+      guard buffer.count > 0 else { continue }
+      for consumer in consumers { consumer.consume(buffer, at: instant) }
+      buffer.removeAll()
+    }
+    if flush { for consumer in consumers { consumer.flush(at: instant) } }
+  }
+}

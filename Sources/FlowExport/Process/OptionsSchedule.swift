@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowMeter
+
+/// When which options records are due: what the exporter is, at the start and every five minutes; what it counted,
+/// every minute; what was lost, with that, once something was.
+struct OptionsSchedule {
+  private static let descriptionInterval: Int64 = 300_000
+  private static let statisticsInterval: Int64 = 60_000
+
+  private var nextDescription = Timestamp(milliseconds: .min)
+  private var nextStatistics = Timestamp(milliseconds: .min)
+  private var knownIgnored: UInt64 = 0
+  private var knownNotSent: UInt64 = 0
+  private var ignoring = LossPeriod()
+  private var losing = LossPeriod()
+
+  func isDue(at now: Timestamp) -> Bool { now >= min(nextDescription, nextStatistics) }
+
+  /// Completes the record with the periods of the losses it tells of.
+  mutating func noteLosses(_ record: inout ExporterOptions) {
+    if record.ignoredPackets > knownIgnored { ignoring.extend(to: record.now) }
+    if record.notSent.flows > knownNotSent { losing.extend(to: record.now) }
+    (knownIgnored, knownNotSent) = (record.ignoredPackets, record.notSent.flows)
+    (record.ignoring, record.losing) = (ignoring, losing)
+  }
+
+  /// The kinds that are due now; they are taken to be sent.
+  mutating func takeDue(at now: Timestamp, _ record: ExporterOptions) -> [OptionsKind] {
+    var kinds: [OptionsKind] = []
+    if now >= nextDescription {
+      nextDescription = now.advanced(byMilliseconds: Self.descriptionInterval)
+      kinds += [.sampling, .sampler, .system, .interface]
+    }
+    if now >= nextStatistics {
+      nextStatistics = now.advanced(byMilliseconds: Self.statisticsInterval)
+      kinds.append(.meteringStatistics)
+      if record.ignoredPackets > 0 { kinds.append(.meteringReliability) }
+      if record.notSent.flows > 0 { kinds.append(.exportingReliability) }
+    }
+    return kinds
+  }
+}
+
+extension ExporterOptions {
+  /// The same for one interface.
+  func describing(_ interface: ObservedInterface) -> ExporterOptions {
+    var record = self
+    record.interfaceIndex = interface.index
+    record.interfaceName = interface.name
+    record.interfaceDescription = interface.description
+    return record
+  }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowMeter
+
+/// The Information Elements of a Flow Record, in the groups of which templates are made.
+///
+/// A template is the concatenation of the groups that the record's shape calls for, in the order of
+/// ``FlowShape/fields(for:)``. Only elements up to 433 and none of an enterprise: a collector that meets one it does
+/// not know may drop the whole template.
+public enum FlowFields {
+  typealias Group = [Field<FlowRecord>]
+
+  static let ipv4: Group = [
+    Field(8, "sourceIPv4Address", octets: \.key.source.ipv4),
+    Field(12, "destinationIPv4Address", octets: \.key.destination.ipv4),
+    Field(15, "ipNextHopIPv4Address", octets: \.nextHop.ipv4),
+    Field(60, "ipVersion", octets: \.key.version),
+  ]
+  static let ipv4Options: Group = [Field(208, "ipv4Options", \.ipOptions)]
+  static let icmpIPv4: Group = [Field(32, "icmpTypeCodeIPv4", \.key.destinationPort)]
+
+  static let ipv6: Group = [
+    Field(27, "sourceIPv6Address", octets: \.key.source),
+    Field(28, "destinationIPv6Address", octets: \.key.destination),
+    Field(62, "ipNextHopIPv6Address", octets: \.nextHop),
+    Field(60, "ipVersion", octets: \.key.version),
+  ]
+  static let flowLabel: Group = [Field(31, "flowLabelIPv6", \.flowLabel)]
+  static let extensionHeaders: Group = [Field(64, "ipv6ExtensionHeaders", \.ipOptions)]
+  static let icmpIPv6: Group = [Field(139, "icmpTypeCodeIPv6", \.key.destinationPort)]
+
+  static let ports: Group = [
+    Field(7, "sourceTransportPort", \.key.sourcePort),
+    Field(11, "destinationTransportPort", \.key.destinationPort),
+    Field(6, "tcpControlBits", \.tcpControlBits),
+  ]
+  /// NetFlow v9 reports ICMP type × 256 + code as the destination port.
+  static let icmpPorts: Group = [
+    Field(7, "sourceTransportPort", \.key.sourcePort),
+    Field(11, "destinationTransportPort", \.key.destinationPort),
+  ]
+
+  static let interfaces: Group = [
+    Field(10, "ingressInterface", \.key.ingressInterface),
+    Field(14, "egressInterface", \.egressInterface),
+  ]
+  static let counters: Group = [
+    Field(2, "packetDeltaCount", \.packets),
+    Field(1, "octetDeltaCount", \.octets),
+  ]
+  static let absoluteTimes: Group = [
+    .time(152, "flowStartMilliseconds", \.start),
+    .time(153, "flowEndMilliseconds", \.end),
+  ]
+  static let upTimes: Group = [
+    .upTime(22, "flowStartSysUpTime", \.start),
+    .upTime(21, "flowEndSysUpTime", \.end),
+  ]
+  static let protocolAndClass: Group = [
+    Field(4, "protocolIdentifier", octets: \.key.protocol),
+    Field(5, "ipClassOfService", \.key.classOfService),
+  ]
+  static let endReason: Group = [Field(136, "flowEndReason", octets: \.endReason)]
+
+  static let tcpOptions: Group = [Field(209, "tcpOptions", \.tcpOptions)]
+  static let igmp: Group = [Field(33, "igmpType") { UInt8(truncatingIfNeeded: $0.key.destinationPort) }]
+  static let ipsec: Group = [Field(295, "IPSecSPI") { $0.securityParameterIndex }]
+
+  /// vlanId is what every collector reads; the dot1q elements tell the rest to those that know them.
+  static let vlan: Group = [Field(58, "vlanId") { FlowRecord.vlan($0.key.outerTag).id }]
+  static let outerTag: Group = [
+    Field(243, "dot1qVlanId") { FlowRecord.vlan($0.key.outerTag).id },
+    Field(244, "dot1qPriority") { FlowRecord.vlan($0.key.outerTag).priority },
+  ]
+  static let innerTag: Group = [
+    Field(245, "dot1qCustomerVlanId") { FlowRecord.vlan($0.key.innerTag).id },
+    Field(246, "dot1qCustomerPriority") { FlowRecord.vlan($0.key.innerTag).priority },
+  ]
+  /// The EtherType behind the tags.
+  static let etherType: Group = [
+    Field(256, "ethernetType") { $0.key.version == .v4 ? UInt16(0x0800) : UInt16(0x86dd) }
+  ]
+}

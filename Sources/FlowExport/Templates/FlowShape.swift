@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import FlowMeter
+
+/// Which groups of fields a record has: records of one shape share a template.
+struct FlowShape: RawRepresentable, Hashable, Sendable {
+  /// Bit 0 IPv6; 1 IP options or extension headers; 2 flow label; 3 TCP options; 4 a VLAN tag; 5 a second one;
+  /// from 6 the ``Transport``.
+  var rawValue: UInt16
+
+  /// How many shapes there can be.
+  static let count = 512
+
+  enum Transport: UInt16 {
+    case none, ports, icmp, igmp, ipsec
+
+    /// By the protocol whose header was decoded.
+    init(_ number: IPProtocol) {
+      switch number {
+      case .tcp, .udp, .udpLite, .sctp, .dccp: self = .ports
+      case .icmp, .icmpv6: self = .icmp
+      case .igmp: self = .igmp
+      case .esp, .ah: self = .ipsec
+      default: self = .none
+      }
+    }
+  }
+
+  init(rawValue: UInt16) { self.rawValue = rawValue }
+
+  @inline(__always)
+  init(_ record: borrowing FlowRecord) {
+    var bits: UInt16 = record.key.version == .v4 ? 0 : 1
+    if record.ipOptions != 0 { bits |= 1 << 1 }
+    if record.flowLabel != 0 { bits |= 1 << 2 }
+    if record.tcpOptions != 0 { bits |= 1 << 3 }
+    if record.key.outerTag != 0 { bits |= 1 << 4 }
+    if record.key.innerTag != 0 { bits |= 1 << 5 }
+    rawValue = bits | Transport(record.key.protocol).rawValue << 6
+  }
+
+  private func has(_ bit: UInt16) -> Bool { rawValue & 1 << bit != 0 }
+  private var isIPv6: Bool { has(0) }
+  private var transport: Transport { Transport(rawValue: rawValue >> 6) ?? .none }
+
+  /// The record's fields in the order of ipt_NETFLOW's blocks, so that its users' collectors see what they know.
+  func fields(for format: FieldDialect) -> [Field<FlowRecord>] {
+    var fields = isIPv6 ? FlowFields.ipv6 : FlowFields.ipv4
+    if has(2) { fields += FlowFields.flowLabel }
+    if has(1) { fields += isIPv6 ? FlowFields.extensionHeaders : FlowFields.ipv4Options }
+    switch (transport, format) {
+    case (.icmp, .ipfix): fields += isIPv6 ? FlowFields.icmpIPv6 : FlowFields.icmpIPv4
+    case (.icmp, .netFlow9): fields += FlowFields.icmpPorts
+    case (.ports, _): fields += FlowFields.ports
+    case (.none, _), (.igmp, _), (.ipsec, _): break
+    }
+    fields += FlowFields.interfaces + FlowFields.counters
+    fields += format == .ipfix ? FlowFields.absoluteTimes : FlowFields.upTimes
+    fields += FlowFields.protocolAndClass
+    if format == .ipfix { fields += FlowFields.endReason }
+    if has(3) { fields += FlowFields.tcpOptions }
+    if transport == .igmp { fields += FlowFields.igmp }
+    if transport == .ipsec { fields += FlowFields.ipsec }
+    if has(4) {
+      fields += FlowFields.vlan
+      if format == .ipfix { fields += FlowFields.outerTag }
+      if has(5), format == .ipfix { fields += FlowFields.innerTag }
+      fields += FlowFields.etherType
+    }
+    return fields
+  }
+}
+
+/// Whose words a template uses where NetFlow v9 and IPFIX differ.
+enum FieldDialect: Sendable {
+  case netFlow9
+  case ipfix
+}
+
+/// A line of the list of fields.
+public struct FieldDescription: Hashable, Sendable {
+  public let id: UInt16
+  public let name: String
+  public let length: Int
+  public var isInIPFIX: Bool
+  public var isInNetFlow9: Bool
+}
+
+extension FlowFields {
+  /// Every field that a Flow Record may have, by number.
+  public static var list: [FieldDescription] {
+    var list: [UInt16: FieldDescription] = [:]
+    for dialect in [FieldDialect.ipfix, .netFlow9] {
+      for bits in 0..<UInt16(FlowShape.count) {
+        guard FlowShape.Transport(rawValue: bits >> 6) != nil else { continue }
+        for field in FlowShape(rawValue: bits).fields(for: dialect) {
+          var line =
+            list[field.id]
+            ?? FieldDescription(
+              id: field.id, name: field.name, length: field.length, isInIPFIX: false, isInNetFlow9: false)
+          switch dialect {
+          case .ipfix: line.isInIPFIX = true
+          case .netFlow9: line.isInNetFlow9 = true
+          }
+          list[field.id] = line
+        }
+      }
+    }
+    return list.values.sorted { $0.id < $1.id }
+  }
+}
+
+/// Flow Records as JSON objects, by the Information Elements' names.
+public struct FlowJSONEncoder {
+  private var fields: [FlowShape: [Field<FlowRecord>]] = [:]
+
+  public init() {}
+
+  public mutating func encode(_ record: FlowRecord) -> String {
+    let shape = FlowShape(record)
+    let fields = self.fields[shape] ?? shape.fields(for: .ipfix)
+    self.fields[shape] = fields
+    return "{" + fields.map { "\"\($0.name)\":\($0.json(record))" }.joined(separator: ",") + "}"
+  }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowMeter
+
+/// A path by which messages reach one Collector (RFC 7011 section 2, Transport Session).
+protocol TransportSession: AnyObject {
+  /// The largest message that the path takes without fragmentation, in octets; nil while it is not known.
+  var messageLimit: Int? { get }
+
+  /// The session's addresses, so that it can be left out of the metering; nil where it has none.
+  var own: OwnSession? { get }
+
+  /// Sends messages `range` of the batch, in order. Waits a little for room, never for the Collector.
+  ///
+  /// - Returns: how many were sent, and why the next one was not.
+  func send(_ batch: borrowing MessageBatch, _ range: Range<Int>) -> SendOutcome
+}
+
+/// How far a send came.
+struct SendOutcome {
+  /// How many messages were handed to the network.
+  var sent = 0
+  /// Why the one behind them was not; nil where all were.
+  var error: ExportError?
+  /// How often the Collector's host answered earlier messages with "port unreachable".
+  var refusals = 0
+}
+
+/// Why a message could not be sent, or a session not be opened.
+public struct ExportError: Error, Hashable, Sendable {
+  public var kind: Kind
+  /// In the system's words.
+  public var reason: String
+
+  /// What the destination's counters tell apart.
+  public enum Kind: String, Hashable, Sendable {
+    /// The name has no address (yet), or the socket cannot be opened, bound or connected.
+    case connect
+    /// The socket's send buffer stayed full.
+    case bufferFull
+    /// Anything else: no route, a firewall, an interface that is gone.
+    case other
+  }
+
+  public init(_ kind: Kind, reason: String) {
+    (self.kind, self.reason) = (kind, reason)
+  }
+
+  /// With the error of the system call that just failed.
+  static func last(_ kind: Kind) -> ExportError { ExportError(kind, reason: SystemError.last.description) }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Unsafe: socket calls on descriptors and memory of ours; messages are shown to the kernel within their batch.
+
+internal import CShims
+internal import FlowMeter
+internal import Glibc
+
+/// A Transport Session over UDP (RFC 7011 section 10.3): one connected socket, never blocking.
+final class UDPSession: TransportSession {
+  struct Configuration: Sendable {
+    /// The socket's send buffer, octets; 0 leaves the system's default.
+    var sendBuffer = 0
+  }
+
+  private let descriptor: Int32
+  private let remote: ResolvedAddress
+  /// Whether several messages of one length may leave in one call (UDP_SEGMENT, Linux 4.18).
+  private var segments = true
+
+  /// How long to wait for room in the send buffer before messages are given up.
+  private static let patienceMilliseconds: Int32 = 1000
+  /// The kernel takes at most this many segments, and this many octets, in one call.
+  private static let mostSegments = 64
+  private static let mostOctets = 65_000
+
+  /// Opens, binds and connects the socket.
+  init(
+    to remote: ResolvedAddress, source: ResolvedAddress?, device: String?, _ configuration: Configuration
+  ) throws(ExportError) {
+    self.remote = remote
+    let descriptor = socket(remote.family, Int32(SOCK_DGRAM.rawValue) | O_NONBLOCK | O_CLOEXEC, 0)
+    guard descriptor >= 0 else { throw ExportError.last(.connect) }
+    self.descriptor = descriptor
+    if configuration.sendBuffer > 0 { set(SOL_SOCKET, SO_SNDBUF, Int32(clamping: configuration.sendBuffer)) }
+    // Datagrams are made to fit the path (see messageLimit); one that no longer does is fragmented, not lost.
+    if remote.family == AF_INET {
+      set(Int32(IPPROTO_IP), IP_MTU_DISCOVER, IP_PMTUDISC_WANT)
+    } else {
+      set(Int32(IPPROTO_IPV6), IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT)
+    }
+    if let device {
+      let result = unsafe setsockopt(
+        descriptor, SOL_SOCKET, SO_BINDTODEVICE, device, socklen_t(device.utf8.count))
+      try check(result)
+    }
+    if let source { unsafe try check(source.withSocketAddress { unsafe bind(descriptor, $0, $1) }) }
+    unsafe try check(remote.withSocketAddress { unsafe connect(descriptor, $0, $1) })
+  }
+
+  deinit { close(descriptor) }
+
+  private func check(_ result: Int32) throws(ExportError) {
+    guard result != 0 else { return }
+    throw ExportError.last(.connect)
+  }
+
+  private func set(_ level: Int32, _ option: Int32, _ value: Int32) {
+    var value = value
+    unsafe setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+  }
+
+  /// The path's MTU less IP and UDP headers, as far as the kernel knows it.
+  var messageLimit: Int? {
+    var (mtu, length) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
+    let isIPv4 = remote.family == AF_INET
+    let result = unsafe isIPv4
+      ? getsockopt(descriptor, Int32(IPPROTO_IP), IP_MTU, &mtu, &length)
+      : getsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_MTU, &mtu, &length)
+    guard result == 0, mtu > 0 else { return nil }
+    return Int(mtu) - (isIPv4 ? 20 : 40) - 8
+  }
+
+  var own: OwnSession? {
+    guard let local = ResolvedAddress(boundTo: descriptor) else { return nil }
+    return OwnSession(
+      source: local.address, destination: remote.address, version: remote.version, sourcePort: local.port,
+      destinationPort: remote.port)
+  }
+
+  func send(_ batch: borrowing MessageBatch, _ range: Range<Int>) -> SendOutcome {
+    var outcome = SendOutcome()
+    var offset = 0
+    for i in 0..<range.lowerBound { offset += Int(batch.lengths[i]) }
+    var waits = 0
+    while range.lowerBound + outcome.sent < range.upperBound {
+      let next = range.lowerBound + outcome.sent
+      let sent = sendSome(batch, next..<range.upperBound, at: offset)
+      if sent > 0 {
+        for i in next..<next + sent { offset += Int(batch.lengths[i]) }
+        outcome.sent += sent
+        continue
+      }
+      switch errno {
+      case EINTR: continue
+      case ECONNREFUSED:
+        // The answer to an earlier datagram; this one has not been tried.
+        outcome.refusals += 1
+        if outcome.refusals > range.count + 1 { return outcome.failed(.other) }
+      case EIO, EINVAL, EOPNOTSUPP, EMSGSIZE:
+        guard segments else { return outcome.failed(.other) }
+        segments = false
+      case EAGAIN, ENOBUFS:
+        waits += 1
+        guard waits <= 10, waitForRoom() else { return outcome.failed(.bufferFull) }
+      default: return outcome.failed(.other)
+      }
+    }
+    return outcome
+  }
+
+  /// One system call: as many messages of one length as there are, or as many as there are. Returns how many left, or
+  /// 0 with errno.
+  private func sendSome(_ batch: borrowing MessageBatch, _ range: Range<Int>, at offset: Int) -> Int {
+    let start = unsafe batch.octets.bytes + offset
+    let first = batch.lengths[range.lowerBound]
+    var (count, octets) = (0, 0)
+    if segments {
+      // All of the first one's length; the last may be shorter.
+      for i in range {
+        let length = batch.lengths[i]
+        guard length <= first, count < Self.mostSegments, octets + Int(length) <= Self.mostOctets else { break }
+        count += 1
+        octets += Int(length)
+        if length < first { break }
+      }
+    }
+    if count > 1 {
+      return unsafe cshims_send_segments(descriptor, start, octets, first) < 0 ? 0 : count
+    }
+    let sent = unsafe batch.lengths.withUnsafeBufferPointer {
+      unsafe cshims_send_messages(
+        descriptor, start, $0.baseAddress! + range.lowerBound, Int32(segments ? 1 : range.count))
+    }
+    return max(0, Int(sent))
+  }
+
+  private func waitForRoom() -> Bool {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    return unsafe poll(&entry, 1, Self.patienceMilliseconds / 10) >= 0
+  }
+}
+
+extension SendOutcome {
+  /// With the system call's error.
+  fileprivate func failed(_ kind: ExportError.Kind) -> SendOutcome {
+    var outcome = self
+    outcome.error = .last(kind)
+    return outcome
+  }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Unsafe: writes `wireLength` octets to where the caller has made room for them.
+
+public import FlowMeter
+
+/// A value that an Information Element can have: it knows its length and its octets (RFC 7011 section 6.1).
+///
+/// A template's field length is taken from the type of the field's value, so the two cannot disagree.
+public protocol WireValue: Sendable {
+  /// Octets on the wire.
+  static var wireLength: Int { get }
+
+  /// Writes ``wireLength`` octets.
+  @unsafe func write(to octets: UnsafeMutableRawPointer)
+
+  /// The value as JSON.
+  var json: String { get }
+}
+
+extension WireValue where Self: FixedWidthInteger {
+  public static var wireLength: Int { bitWidth / 8 }
+
+  @inline(__always)
+  @unsafe public func write(to octets: UnsafeMutableRawPointer) {
+    unsafe octets.storeBytes(of: bigEndian, as: Self.self)
+  }
+
+  public var json: String { String(self) }
+}
+
+extension UInt8: WireValue {}
+extension UInt16: WireValue {}
+extension UInt32: WireValue {}
+extension UInt64: WireValue {}
+
+extension IPv4Octets: WireValue {
+  public static var wireLength: Int { 4 }
+
+  @unsafe public func write(to octets: UnsafeMutableRawPointer) {
+    unsafe octets.storeBytes(of: storage, as: UInt32.self)
+  }
+
+  public var json: String { "\"\(IPAddress(self).text(.v4))\"" }
+}
+
+/// The sixteen octets of an IPv6 address; an IPv4 address goes by ``IPAddress/ipv4``.
+extension IPAddress: WireValue {
+  public static var wireLength: Int { 16 }
+
+  @unsafe public func write(to octets: UnsafeMutableRawPointer) {
+    unsafe octets.storeBytes(of: self, as: IPAddress.self)
+  }
+
+  public var json: String { "\"\(text(.v6))\"" }
+}
+
+extension IPVersion: WireValue {
+  public static var wireLength: Int { 1 }
+  @unsafe public func write(to octets: UnsafeMutableRawPointer) { unsafe rawValue.write(to: octets) }
+  public var json: String { rawValue.json }
+}
+
+extension IPProtocol: WireValue {
+  public static var wireLength: Int { 1 }
+  @unsafe public func write(to octets: UnsafeMutableRawPointer) { unsafe rawValue.write(to: octets) }
+  public var json: String { rawValue.json }
+}
+
+extension FlowEndReason: WireValue {
+  public static var wireLength: Int { 1 }
+  @unsafe public func write(to octets: UnsafeMutableRawPointer) { unsafe rawValue.write(to: octets) }
+  public var json: String { rawValue.json }
+}
+
+/// dateTimeMilliseconds: 64 bits since 1970 (RFC 7011 section 6.1.8).
+extension Timestamp: WireValue {
+  public static var wireLength: Int { 8 }
+
+  @unsafe public func write(to octets: UnsafeMutableRawPointer) {
+    unsafe UInt64(bitPattern: milliseconds).write(to: octets)
+  }
+
+  public var json: String { "\"\(iso8601)\"" }
+}
+
+/// A text cut or padded with zeros to a fixed length: collectors read no variable-length field in every template.
+public protocol FixedText: WireValue {
+  var text: String { get }
+}
+
+extension FixedText {
+  @unsafe public func write(to octets: UnsafeMutableRawPointer) {
+    unsafe octets.initializeMemory(as: UInt8.self, repeating: 0, count: Self.wireLength)
+    for (i, octet) in text.utf8.prefix(Self.wireLength).enumerated() {
+      unsafe octets.storeBytes(of: octet, toByteOffset: i, as: UInt8.self)
+    }
+  }
+
+  public var json: String { JSONText.quoted(text) }
+}
+
+/// An interface's name: 16 octets, as Linux limits it (IFNAMSIZ).
+public struct InterfaceName: FixedText {
+  public static var wireLength: Int { 16 }
+  public var text: String
+}
+
+/// A description: 32 octets.
+public struct ShortDescription: FixedText {
+  public static var wireLength: Int { 32 }
+  public var text: String
+}
