@@ -15,12 +15,25 @@ let package = Package(
   products: [
     .library(name: "FlowMeter", targets: ["FlowMeter"]),
     .library(name: "FlowExport", targets: ["FlowExport"]),
+    .executable(name: "flowprobe", targets: ["flowprobe"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
   ],
   targets: [
     .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
     .target(name: "CShims"),
     .target(name: "FlowMeter", dependencies: ["CPcap", "CShims"], swiftSettings: settings),
     .target(name: "FlowExport", dependencies: ["CShims", "FlowMeter"], swiftSettings: settings),
+    .executableTarget(
+      name: "flowprobe",
+      dependencies: [
+        "CShims", "FlowExport", "FlowMeter",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Unsafe: write(2) on strings' own octets.
+
+internal import Glibc
+
+/// What the operator is told, on standard error.
+enum Console {
+  static let errorIsTerminal = isatty(STDERR_FILENO) == 1
+
+  /// A sentence about what went wrong.
+  static func error(_ text: String) { line("flowprobe: \(text)") }
+
+  /// A line of the summary or a notice.
+  static func say(_ text: String) { line("flowprobe: \(text)") }
+
+  /// Replaces the line that shows the progress of a long read.
+  static func progress(_ text: String) { write(to: STDERR_FILENO, "\r\u{1b}[K\(text)") }
+
+  private static func line(_ text: String) {
+    write(to: STDERR_FILENO, errorIsTerminal ? "\r\u{1b}[K\(text)\n" : "\(text)\n")
+  }
+
+  /// Writes all of a text. False where nobody reads it any more.
+  @discardableResult
+  static func write(to descriptor: Int32, _ text: String) -> Bool {
+    var text = text
+    return text.withUTF8 { octets in
+      var offset = 0
+      while offset < octets.count {
+        let count = unsafe Glibc.write(descriptor, octets.baseAddress! + offset, octets.count - offset)
+        if count < 0, errno == EINTR || errno == EAGAIN { continue }
+        guard count > 0 else { return false }
+        offset += count
+      }
+      return true
+    }
+  }
+}
+
+extension String {
+  /// The text with spaces in front up to a width, or behind up to a width that is given negative.
+  func padded(to width: Int) -> String {
+    let spaces = String(repeating: " ", count: Swift.max(0, abs(width) - count))
+    return width < 0 ? self + spaces : spaces + self
+  }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowExport
+internal import FlowMeter
+internal import Glibc
+
+/// Prints Flow Records on standard output: as an aligned table, or as JSON, an object a line.
+final class FlowPrinter: FlowRecordConsumer {
+  private var json: FlowJSONEncoder?
+  private var table = FlowTableText()
+  private var pending = ""
+  /// Called once, when nobody reads standard output any more.
+  private let onClosed: () -> Void
+  private var isClosed = false
+
+  init(json: Bool, onClosed: @escaping () -> Void) {
+    self.json = json ? FlowJSONEncoder() : nil
+    self.onClosed = onClosed
+  }
+
+  func begin(at instant: ExportInstant) {}
+
+  func consume(_ records: borrowing FlowRecordBuffer, at instant: ExportInstant) {
+    for i in 0..<records.count {
+      var record = records[i]
+      record.start = record.start.advanced(byMilliseconds: instant.shift)
+      record.end = record.end.advanced(byMilliseconds: instant.shift)
+      if json != nil {
+        pending += json?.encode(record) ?? ""
+        pending += "\n"
+      } else {
+        table.append(record)
+      }
+    }
+    if pending.utf8.count > 1 << 16 || table.rowCount > 4096 { flush(at: instant) }
+  }
+
+  func flush(at instant: ExportInstant) {
+    pending += table.takeText()
+    guard !pending.isEmpty else { return }
+    if !isClosed, !Console.write(to: STDOUT_FILENO, pending) {
+      isClosed = true
+      onClosed()
+    }
+    pending.removeAll(keepingCapacity: true)
+  }
+}
+
+/// Flow Records as rows under a heading. Columns are as wide as their widest text so far.
+struct FlowTableText {
+  private static let heading = [
+    "START", "SECONDS", "PROTO", "SOURCE", "DESTINATION", "PACKETS", "OCTETS", "FLAGS", "TOS", "IF", "VLAN", "END",
+  ]
+  /// Numbers stand to the right.
+  private static let rightAligned: Set<Int> = [1, 5, 6, 8, 9, 10]
+
+  private var widths = [23, 7, 5, 21, 21, 7, 7, 6, 3, 2, 4, 6]
+  private var rows: [[String]] = []
+  private var hasHeading = false
+
+  var rowCount: Int { rows.count }
+
+  mutating func append(_ record: FlowRecord) {
+    let key = record.key
+    let duration = record.end.milliseconds - record.start.milliseconds
+    let tags = [key.outerTag, key.innerTag].filter { $0 != 0 }.map { "\(FlowRecord.vlan($0).id)" }
+    rows.append([
+      String(record.start.iso8601.dropLast()).replacing("T", with: " "),
+      "\(duration / 1000).\(String(duration % 1000 + 1000).dropFirst())",
+      Self.name(key.protocol),
+      Self.endpoint(key.source, key, key.sourcePort),
+      Self.endpoint(key.destination, key, key.destinationPort),
+      "\(record.packets)", "\(record.octets)",
+      key.protocol == .tcp ? Self.flags(record.tcpControlBits) : "-",
+      "\(key.classOfService)", "\(key.ingressInterface)", tags.isEmpty ? "-" : tags.joined(separator: "/"),
+      Self.name(record.endReason),
+    ])
+  }
+
+  mutating func takeText() -> String {
+    guard !rows.isEmpty else { return "" }
+    if !hasHeading { rows.insert(Self.heading, at: 0) }
+    hasHeading = true
+    for row in rows {
+      for (column, text) in row.enumerated() { widths[column] = max(widths[column], text.count) }
+    }
+    var text = ""
+    for row in rows {
+      var line = ""
+      for (column, cell) in row.enumerated() {
+        line += cell.padded(to: Self.rightAligned.contains(column) ? widths[column] : -widths[column])
+        if column < row.count - 1 { line += "  " }
+      }
+      while line.last == " " { line.removeLast() }
+      text += line + "\n"
+    }
+    rows.removeAll(keepingCapacity: true)
+    return text
+  }
+
+  private static func endpoint(_ address: IPAddress, _ key: FlowKey, _ port: UInt16) -> String {
+    let text = address.text(key.version)
+    switch key.protocol {
+    case .tcp, .udp, .udpLite, .sctp, .dccp: return key.version == .v4 ? "\(text):\(port)" : "[\(text)]:\(port)"
+    case .icmp, .icmpv6:
+      // Type and code stand in the destination port.
+      return address == key.destination && address != key.source ? "\(text) \(port >> 8)/\(port & 0xff)" : text
+    default: return text
+    }
+  }
+
+  private static func name(_ number: IPProtocol) -> String {
+    switch number {
+    case .tcp: "TCP"
+    case .udp: "UDP"
+    case .icmp: "ICMP"
+    case .icmpv6: "ICMP6"
+    case .igmp: "IGMP"
+    case .sctp: "SCTP"
+    case .dccp: "DCCP"
+    case .udpLite: "UDPL"
+    case .esp: "ESP"
+    case .ah: "AH"
+    default: "\(number.rawValue)"
+    }
+  }
+
+  private static func name(_ reason: FlowEndReason) -> String {
+    switch reason {
+    case .idleTimeout: "idle"
+    case .activeTimeout: "active"
+    case .endOfFlowDetected: "closed"
+    case .forcedEnd: "stop"
+    case .lackOfResources: "full"
+    default: "\(reason.rawValue)"
+    }
+  }
+
+  /// As tcpdump and nfdump write them: CEUAPRSF, a dot for one that is not set.
+  private static func flags(_ bits: UInt8) -> String {
+    String("CEUAPRSF".enumerated().map { bits & 0x80 >> UInt8($0.offset) != 0 ? $0.element : "." })
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import FlowExport
+internal import FlowMeter
+
+@main
+struct Flowprobe: ParsableCommand {
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "flowprobe",
+    abstract: "Meters IP packets into flows and exports them as IPFIX, NetFlow v9 or v5.",
+    usage: """
+      flowprobe -i INTERFACE [-i INTERFACE ...] [--dest LIST] [OPTIONS] [FILTER WORDS]
+      flowprobe -r FILE [--dest LIST] [OPTIONS] [FILTER WORDS]
+      flowprobe list-fields
+      """,
+    discussion: """
+      Without --dest, flows are printed on standard output. A summary goes to standard error at the end.
+
+        flowprobe -i eth0 --dest 192.0.2.1:2055
+        flowprobe -i eth0 -i eth1 --dest [2001:db8::1]:4739 --protocol v9 not port 22
+        flowprobe -r capture.pcap
+        flowprobe -r capture.pcap --json | jq .octetDeltaCount
+      """,
+    version: version,
+    subcommands: [Meter.self, ListFields.self],
+    defaultSubcommand: Meter.self)
+}
+
+/// The program's main job; the name need not be given.
+struct Meter: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "meter", abstract: "Meters packets; what flowprobe does if no subcommand is named.")
+
+  @OptionGroup(title: "Metering options") var metering: MeteringOptions
+  @OptionGroup(title: "Export options") var export: ExportOptions
+  @OptionGroup(title: "Output options") var output: OutputOptions
+
+  func validate() throws {
+    if output.json, !export.dest.isEmpty {
+      throw ValidationError("--json prints flows and --dest exports them; give one of the two.")
+    }
+  }
+
+  func run() throws {
+    let configuration = try ProbeConfiguration(metering, export, output)
+    let succeeded: Bool
+    do throws(CaptureError) {
+      let probe = try Probe(configuration)
+      succeeded = probe.run()
+    } catch {
+      Console.error(error.description)
+      succeeded = false
+    }
+    if !succeeded { throw ExitCode.failure }
+  }
+}
+
+/// Prints the Information Elements that flow records may have.
+struct ListFields: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list-fields", abstract: "Prints the information elements that are exported, and exits.")
+
+  func run() {
+    print("element  name                        octets  IPFIX  v9")
+    for field in FlowFields.list {
+      let id = String(field.id).padded(to: 7)
+      let name = field.name.padded(to: -26)
+      let octets = String(field.length).padded(to: 6)
+      let marks = [field.isInIPFIX, field.isInNetFlow9].map { $0 ? "yes" : "no" }
+      print("\(id)  \(name)  \(octets)  \(marks[0].padded(to: -5))  \(marks[1])")
+    }
+  }
+}

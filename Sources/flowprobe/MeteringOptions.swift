@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ArgumentParser
+public import FlowMeter
+
+/// Where packets come from and how they become flows.
+struct MeteringOptions: ParsableArguments {
+  @Option(name: [.short, .customLong("interface")], help: "Capture on this interface; may be given several times.")
+  var interfaces: [String] = []
+
+  @Option(
+    name: [.short, .customLong("read")],
+    help: ArgumentHelp("Read this capture file (pcap or pcapng); '-' is standard input.", valueName: "file"))
+  var read: String?
+
+  @Flag(inversion: .prefixedNo, help: "Take frames for other hosts too.")
+  var promisc = CaptureInterface.Configuration().promiscuous
+
+  @Option(help: ArgumentHelp("How much of a frame to capture, 64 to 262144.", valueName: "octets"))
+  var snaplen = CaptureInterface.Configuration().snapLength
+
+  @Option(
+    name: [.customShort("B"), .customLong("buffer-size")],
+    help: ArgumentHelp("The capture buffer of an interface, 64 to 2097151.", valueName: "KiB"))
+  var bufferSize = CaptureInterface.Configuration().bufferSize / 1024
+
+  @Option(
+    name: .customLong("active-timeout"),
+    help: ArgumentHelp("Report a flow that goes on after this long, 1 to 86400.", valueName: "seconds"))
+  var activeTimeout = Int(FlowExpiration().activeTimeout.components.seconds)
+
+  @Option(
+    name: .customLong("inactive-timeout"),
+    help: ArgumentHelp("End a flow that is silent this long, 1 to 86400.", valueName: "seconds"))
+  var inactiveTimeout = Int(FlowExpiration().inactiveTimeout.components.seconds)
+
+  @Option(
+    help: ArgumentHelp(
+      "How many flows to hold, at most; beyond it the flow nearest to its end leaves early. 1 to 1073741824.",
+      valueName: "flows"))
+  var maxflows = FlowTable.Configuration().maxFlows
+
+  @Option(
+    help: ArgumentHelp(
+      "Count later fragments to their first one's flow (track), or to one with ports 0 (zero).",
+      valueName: "track|zero"))
+  var fragments = FragmentHandling.track
+
+  @Argument(
+    parsing: .remaining,
+    help: ArgumentHelp("Meter only packets that match, as for tcpdump: see pcap-filter(7).", valueName: "filter"))
+  var filter: [String] = []
+
+  func validate() throws {
+    guard !interfaces.isEmpty || read != nil else {
+      throw ValidationError("there is nothing to meter; name an interface with -i or a capture file with -r.")
+    }
+    guard interfaces.isEmpty || read == nil else {
+      throw ValidationError("-i and -r exclude each other; meter an interface or read a file.")
+    }
+    if let twice = interfaces.first(where: { name in interfaces.filter { $0 == name }.count > 1 }) {
+      throw ValidationError("interface '\(twice)' is given twice; every packet would be counted twice.")
+    }
+    try Self.check("--snaplen", snaplen, 64...262_144)
+    try Self.check("--buffer-size", bufferSize, 64...2_097_151)
+    try Self.check("--active-timeout", activeTimeout, 1...86_400)
+    try Self.check("--inactive-timeout", inactiveTimeout, 1...86_400)
+    try Self.check("--maxflows", maxflows, 1...1 << 30)
+  }
+
+  static func check(_ option: String, _ value: Int, _ range: ClosedRange<Int>) throws {
+    guard !range.contains(value) else { return }
+    throw ValidationError("\(option) \(value) is out of range; give \(range.lowerBound) to \(range.upperBound).")
+  }
+
+  var expiration: FlowExpiration {
+    var expiration = FlowExpiration()
+    expiration.activeTimeout = .seconds(activeTimeout)
+    expiration.inactiveTimeout = .seconds(inactiveTimeout)
+    return expiration
+  }
+
+  var filterExpression: String { filter.joined(separator: " ") }
+
+  var capture: CaptureInterface.Configuration {
+    var capture = CaptureInterface.Configuration()
+    capture.promiscuous = promisc
+    capture.snapLength = snaplen
+    capture.bufferSize = bufferSize * 1024
+    capture.filter = filterExpression
+    return capture
+  }
+}
+
+extension FragmentHandling: ExpressibleByArgument {}

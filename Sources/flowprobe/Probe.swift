@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowExport
+internal import FlowMeter
+internal import Synchronization
+
+/// The parts of the program, built from the configuration: it starts them, waits, and stops them in order, so that
+/// everything metered is exported.
+final class Probe: @unchecked Sendable {
+  private let configuration: ProbeConfiguration
+  private let table: FlowTable
+  private let clock = MeteringClock()
+  private let started = Timestamp.wallClock()
+  private let ownSessions = OwnSessions()
+  private let isStopping = Atomic<Bool>(false)
+  private let hasFailed = Atomic<Bool>(false)
+  private let wake = WakeUp()
+
+  // Each belongs to its thread once run() has started it.
+  private var interfaces: [CaptureInterface] = []
+  private var file: CaptureFile?
+  private var metering: [MeteringProcess] = []
+  private var collectors: [CollectorExporter] = []
+  private var exporting: ExportingProcess!
+  private var fileBoot: Timestamp?
+  private let metersHaveStopped = Atomic<Bool>(false)
+
+  /// Opens the sources; a Collector that cannot be reached is no error.
+  init(_ configuration: ProbeConfiguration) throws(CaptureError) {
+    self.configuration = configuration
+    switch configuration.source {
+    case .file(let path): file = try CaptureFile(path: path, filter: configuration.filter)
+    case .interfaces(let names):
+      for name in names {
+        interfaces.append(try CaptureInterface(name: name, configuration.capture, clock: clock))
+      }
+    }
+    table = FlowTable(configuration.table)
+    let sources: [any PacketSource] = file.map { [$0] } ?? interfaces
+    metering = sources.map {
+      MeteringProcess(
+        source: $0, table: table, fragments: configuration.fragments,
+        ownSessions: file == nil ? ownSessions : nil)
+    }
+    let counters = metering.map(\.counters)
+    let observed = interfaces.compactMap { interface in
+      interface.ifIndex.map { ObservedInterface(index: $0, name: interface.name) }
+    }
+    collectors = configuration.destinations.enumerated().map { number, destination in
+      CollectorExporter(
+        to: destination, configuration.export, number: number, ownSessions: ownSessions,
+        context: { [table, started] in
+          Self.context(table, counters, observed, started: started)
+        }, report: { Console.say($0.description) })
+    }
+    let printer = FlowPrinter(json: configuration.printsJSON) { [weak self] in self?.stop() }
+    exporting = ExportingProcess(table: table, consumers: collectors.isEmpty ? [printer] : collectors)
+  }
+
+  private static func context(
+    _ table: FlowTable, _ counters: [MeteringCounters], _ interfaces: [ObservedInterface], started: Timestamp
+  ) -> ExporterContext {
+    var context = ExporterContext()
+    let statistics = table.statistics
+    context.started = started
+    context.observedFlows = statistics.created
+    context.lostInTable = statistics.lost
+    for counters in counters {
+      let statistics = counters.statistics
+      context.ignoredPackets +=
+        statistics.kernelDrops + statistics.unmeteredPackets - statistics[.notIP]
+    }
+    context.interfaces = interfaces
+    return context
+  }
+
+  /// Runs until the file is read or a signal comes. False where something failed, which has been told.
+  func run() -> Bool {
+    Signals.prepare()
+    do throws(SystemError) {
+      if let file {
+        let worker = try WorkerThread(name: "meter \(file.name.split(separator: "/").last ?? "")") {
+          self.readFile()
+          Signals.wakeMain()
+        }
+        Signals.wait()
+        stop()
+        worker.interrupt()
+        worker.join()
+      } else {
+        try runLive()
+      }
+    } catch {
+      Console.error("cannot start a thread: \(error); raise the limit of processes ('ulimit -u')")
+      return false
+    }
+    Summary.print(table, metering.map(\.counters), collectors, isLive: file == nil)
+    return !hasFailed.load(ordering: .relaxed)
+  }
+
+  private func stop() {
+    isStopping.store(true, ordering: .relaxed)
+    wake.call()
+  }
+}
+
+// MARK: A file
+
+extension Probe {
+  /// Meters and exports on one thread: the export sets the pace, and the packets' times are the clock.
+  private func readFile() {
+    guard let file else { return }
+    let process = metering[0]
+    var progress = ReadingProgress(file)
+    var tick = Int64.min
+    do throws(CaptureError) {
+      while !isStopping.load(ordering: .relaxed) {
+        let (outcome, isCrowded) = try process.meter(timeout: .seconds(1))
+        let now = process.latestPacket
+        let isNewTick = now.milliseconds >> 8 != tick
+        if isNewTick || isCrowded {
+          tick = now.milliseconds >> 8
+          exporting.export(at: fileInstant(now), flush: isNewTick)
+        }
+        if case .end = outcome { break }
+        progress.show(process.counters)
+      }
+    } catch {
+      if !isStopping.load(ordering: .relaxed) {
+        hasFailed.store(true, ordering: .relaxed)
+        Console.error(error.description)
+      }
+    }
+    process.finish()
+    exporting.export(at: fileInstant(process.latestPacket), everything: true)
+  }
+
+  /// The device is taken to have started an hour before the first packet that was seen, so that sysUpTime has room
+  /// for packets that come out of order.
+  private func fileInstant(_ now: Timestamp) -> ExportInstant {
+    let now = now.milliseconds == .min ? started : now
+    let boot = fileBoot ?? now.advanced(byMilliseconds: -3_600_000)
+    fileBoot = boot
+    return ExportInstant(now: now, boot: boot)
+  }
+}
+
+// MARK: Interfaces
+
+extension Probe {
+  private func runLive() throws(SystemError) {
+    var meters: [WorkerThread] = []
+    for (place, interface) in interfaces.enumerated() {
+      meters.append(
+        try WorkerThread(name: "meter \(interface.name)") { self.meter(self.metering[place], self.interfaces[place]) })
+    }
+    let exporter = try WorkerThread(name: "export") { self.export() }
+    Signals.wait()
+    stop()
+    for meter in meters { meter.join() }
+    metersHaveStopped.store(true, ordering: .releasing)
+    wake.call()
+    exporter.join()
+  }
+
+  private func meter(_ process: MeteringProcess, _ interface: CaptureInterface) {
+    do throws(CaptureError) {
+      while !isStopping.load(ordering: .relaxed) {
+        let (outcome, isCrowded) = try process.meter(timeout: .milliseconds(100))
+        switch outcome {
+        case .more, .end: break
+        case .interrupted(let error): Console.say(error.description)
+        case .resumed: Console.say("interface '\(interface.name)' is back")
+        }
+        if isCrowded { wake.call() }
+      }
+      // What the kernel still holds for us was there before the signal.
+      try drain(process)
+    } catch {
+      hasFailed.store(true, ordering: .relaxed)
+      Console.error(error.description)
+      Signals.wakeMain()
+    }
+    process.finish()
+  }
+
+  private func drain(_ process: MeteringProcess) throws(CaptureError) {
+    let end = Timestamp.monotonicClock().advanced(byMilliseconds: 300)
+    while Timestamp.monotonicClock() < end {
+      _ = try process.meter(timeout: .milliseconds(100))
+    }
+  }
+
+  /// A few times a second, and whenever a stripe is crowded.
+  private func export() {
+    while !metersHaveStopped.load(ordering: .acquiring) {
+      clock.adjust()
+      exporting.export(at: liveInstant)
+      wake.wait(.milliseconds(100))
+    }
+    exporting.export(at: liveInstant, everything: true)
+  }
+
+  private var liveInstant: ExportInstant {
+    ExportInstant(now: clock.now, boot: clock.zero, shift: clock.shift)
+  }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowExport
+internal import FlowMeter
+internal import Glibc
+
+/// What a ``Probe`` is built from: the options, checked and in the parts' own terms.
+struct ProbeConfiguration {
+  enum Source {
+    case file(String)
+    case interfaces([String])
+  }
+
+  var source: Source
+  var filter: String
+  var capture: CaptureInterface.Configuration
+  var fragments: FragmentHandling
+  var table: FlowTable.Configuration
+  var destinations: [CollectorAddress]
+  var export: ExportConfiguration
+  var printsJSON: Bool
+
+  init(_ metering: MeteringOptions, _ export: ExportOptions, _ output: OutputOptions) throws {
+    if let path = metering.read { source = .file(path) } else { source = .interfaces(metering.interfaces) }
+    filter = metering.filterExpression
+    capture = metering.capture
+    fragments = metering.fragments
+    table = FlowTable.Configuration()
+    table.expiration = metering.expiration
+    table.maxFlows = metering.maxflows
+    destinations = try export.destinations()
+    self.export = export.configuration(readsFile: metering.read != nil)
+    printsJSON = output.json
+  }
+}
+
+/// Tells this machine's probe from others: some collectors keep templates by the Observation Domain alone.
+enum MachineIdentity {
+  /// A hash (FNV-1a) of /etc/machine-id, or of the host's name where there is none; never 0.
+  static var observationDomain: UInt32 {
+    let identity = TextFile.read("/etc/machine-id") ?? TextFile.read("/proc/sys/kernel/hostname") ?? "flowprobe"
+    var hash: UInt32 = 2_166_136_261
+    for octet in identity.utf8 where octet > 0x20 { hash = (hash ^ UInt32(octet)) &* 16_777_619 }
+    return hash == 0 ? 1 : hash
+  }
+}
+
+/// Small text files of the system's.
+enum TextFile {
+  /// At most 4096 octets; nil where the file cannot be read or is empty.
+  static func read(_ path: String) -> String? {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    return unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4096) { buffer in
+      let count = unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+      guard count > 0 else { return nil }
+      return unsafe String(decoding: buffer[..<count], as: UTF8.self)
+    }
+  }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowExport
+internal import FlowMeter
+internal import Glibc
+
+/// What was metered, exported and lost, on standard error at the end.
+enum Summary {
+  static func print(
+    _ table: FlowTable, _ counters: [MeteringCounters], _ collectors: [CollectorExporter], isLive: Bool
+  ) {
+    var metered = MeteringStatistics()
+    for counters in counters { metered.add(counters.statistics) }
+    for line in lines(metered, table.statistics, isLive: isLive) { Console.say(line) }
+    for collector in collectors {
+      for line in lines(collector.statistics, collector.destination) { Console.say(line) }
+    }
+  }
+
+  static func lines(_ metered: MeteringStatistics, _ table: FlowTableStatistics, isLive: Bool) -> [String] {
+    var lines = [
+      "metered \(metered.meteredPackets) packets, \(metered.meteredOctets) octets in \(table.created) flows"
+    ]
+    let reasons = DecodeFailure.allCases.filter { metered[$0] > 0 }.map { "\(metered[$0]) \($0.text)" }
+    if !reasons.isEmpty {
+      lines.append("not metered: \(metered.unmeteredPackets) packets (\(reasons.joined(separator: ", ")))")
+    }
+    let remarks = DecodeRemark.allCases.filter { metered[$0] > 0 }.map { "\(metered[$0]) \($0.text)" }
+    if !remarks.isEmpty { lines.append("metered with remarks: \(remarks.joined(separator: ", "))") }
+    if metered.completedFragments + metered.orphanedFragments > 0 {
+      lines.append(
+        "later fragments: \(metered.completedFragments) counted to their datagram's flow,"
+          + " \(metered.orphanedFragments) without a first one")
+    }
+    if metered.ownPackets > 0 { lines.append("own export left out: \(metered.ownPackets) packets") }
+    if isLive || metered.kernelDrops + metered.interfaceDrops > 0 {
+      lines.append(
+        "lost before metering: \(metered.kernelDrops) packets dropped by the kernel,"
+          + " \(metered.interfaceDrops) by the interface"
+          + (metered.kernelDrops > 0 ? "; a larger --buffer-size may help" : ""))
+    }
+    if table.evicted > 0 {
+      lines.append("table full: \(table.evicted) flows left early; a larger --maxflows holds them")
+    }
+    if table.lost.flows > 0 {
+      lines.append("lost in the table: \(text(table.lost)), as the export did not keep up")
+    }
+    return lines
+  }
+
+  static func lines(_ export: ExportStatistics, _ destination: CollectorAddress) -> [String] {
+    var lines = ["exported to \(destination): \(text(export.sent)) in \(export.messages) messages"]
+    if export.notRepresentable.flows > 0 {
+      lines.append("not exported to \(destination): \(text(export.notRepresentable)) of IPv6, which NetFlow v5 cannot carry")
+    }
+    if export.lost.flows > 0 || !export.errors.isEmpty {
+      let kinds = export.errors.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) \($0.key.rawValue)" }
+      lines.append(
+        "lost on the way to \(destination): \(text(export.lost)) (messages not sent: \(kinds.joined(separator: ", ")))")
+    }
+    if export.refusals > 0 {
+      lines.append("refused by \(destination): \(export.refusals) answers that nobody listens there")
+    }
+    return lines
+  }
+
+  private static func text(_ totals: FlowTotals) -> String {
+    "\(totals.flows) flows, \(totals.packets) packets, \(totals.octets) octets"
+  }
+}
+
+/// Shows how far a long read has come, on a terminal.
+struct ReadingProgress {
+  private let file: CaptureFile
+  private var rounds = 0
+  private var next = Timestamp.monotonicClock().advanced(byMilliseconds: 1000)
+
+  init(_ file: CaptureFile) { self.file = file }
+
+  /// Called after every batch: looks at the clock seldom, and writes twice a second.
+  mutating func show(_ counters: MeteringCounters) {
+    rounds &+= 1
+    guard Console.errorIsTerminal, rounds % 64 == 0, let progress = file.progress, progress.size > 0 else { return }
+    let now = Timestamp.monotonicClock()
+    guard now >= next else { return }
+    next = now.advanced(byMilliseconds: 500)
+    let percent = progress.read * 100 / progress.size
+    Console.progress("flowprobe: \(percent) % of \(file.name), \(counters.statistics.meteredPackets) packets")
+  }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Unsafe: reads and writes eight octets of ours through an eventfd.
+
+internal import CShims
+internal import Glibc
+
+/// Wakes a thread that waits with a timeout.
+final class WakeUp: Sendable {
+  private let descriptor: Int32
+
+  init() { descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) }
+
+  deinit { close(descriptor) }
+
+  /// Ends the wait, or the next one. Any thread, also often.
+  func call() {
+    var one: UInt64 = 1
+    unsafe _ = write(descriptor, &one, 8)
+  }
+
+  func wait(_ timeout: Duration) {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    guard unsafe poll(&entry, 1, Int32(timeout.components.attoseconds / 1_000_000_000_000_000)) > 0 else { return }
+    var count: UInt64 = 0
+    unsafe _ = read(descriptor, &count, 8)
+  }
+}
