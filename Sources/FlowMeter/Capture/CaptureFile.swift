@@ -19,6 +19,9 @@ public final class CaptureFile: PacketSource {
     name = path == "-" ? "standard input" : path
     self.ingressInterface = ingressInterface
     let stream = unsafe try Self.open(path, name)
+    // The C library's own buffer would take a system call for every 4 KiB.
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
+    unsafe setvbuf(stream, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(_IOFBF), buffer.count)
     let precision = UInt32(PCAP_TSTAMP_PRECISION_NANO)
     let (opened, message) = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PCAP_ERRBUF_SIZE)) {
       errors in
@@ -28,21 +31,20 @@ public final class CaptureFile: PacketSource {
     }
     guard let pcap = unsafe opened else {
       unsafe fclose(stream)
+      unsafe buffer.deallocate()
       throw .file(name: name, reason: message)
     }
     let linkTypeName = unsafe PcapHandle.linkTypeName(of: pcap)
-    guard let handle = unsafe PcapHandle(adopting: pcap) else {
+    guard let handle = unsafe PcapHandle(adopting: pcap, streamBuffer: buffer) else {
       throw .linkType(object: name, name: linkTypeName)
     }
     self.handle = handle
     try self.handle.set(filter: filter)
   }
 
-  /// Opens the stream with a buffer of its own: the C library's would take a system call for every 4 KiB.
   private static func open(_ path: String, _ name: String) throws(CaptureError) -> UnsafeMutablePointer<FILE> {
     let stream = unsafe path == "-" ? fdopen(dup(STDIN_FILENO), "rb") : fopen(path, "rbe")
     guard let stream = unsafe stream else { throw .file(name: name, reason: SystemError.last.description) }
-    unsafe setvbuf(stream, nil, Int32(_IOFBF), 1 << 18)
     return unsafe stream
   }
 

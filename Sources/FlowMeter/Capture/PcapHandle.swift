@@ -13,18 +13,26 @@ internal import Glibc
   let pcap: OpaquePointer
   let linkType: LinkType
 
-  /// Takes over an open handle. Nil where its frames are not decoded; then it is closed.
-  init?(adopting pcap: OpaquePointer) {
+  /// What the handle's stream reads through, where that is not the C library's own buffer.
+  private let streamBuffer: UnsafeMutableRawBufferPointer?
+
+  /// Takes over an open handle and its stream's buffer. Nil where its frames are not decoded; then it is closed.
+  init?(adopting pcap: OpaquePointer, streamBuffer: UnsafeMutableRawBufferPointer? = nil) {
     let linkType = unsafe LinkType(rawValue: pcap_datalink(pcap))
     guard linkType.isSupported else {
       unsafe pcap_close(pcap)
+      unsafe streamBuffer?.deallocate()
       return nil
     }
+    unsafe self.streamBuffer = unsafe streamBuffer
     unsafe self.pcap = pcap
     self.linkType = linkType
   }
 
-  deinit { unsafe pcap_close(pcap) }
+  deinit {
+    unsafe pcap_close(pcap)
+    unsafe streamBuffer?.deallocate()
+  }
 
   /// What is the same for all packets of one call.
   @unsafe private struct Delivery {

@@ -11,7 +11,7 @@
 /// added. Not thread-safe; one a capture loop.
 @safe public struct PacketBatch: ~Copyable {
   /// How many packets a source puts in before it hands over.
-  public static let capacity = 256
+  public static let capacity = 128
 
   private let observations: UnsafeMutablePointer<PacketObservation>
   public private(set) var count = 0
