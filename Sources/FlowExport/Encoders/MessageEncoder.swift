@@ -10,8 +10,15 @@ protocol MessageEncoder: AnyObject {
   /// The largest message, in octets; may change at any time and holds from the next message on.
   var messageLimit: Int { get set }
 
-  /// Adds a Flow Record; a message that is full goes to the batch.
-  func append(_ record: borrowing FlowRecord, at instant: ExportInstant, to batch: inout MessageBatch) -> AppendOutcome
+  /// Adds Flow Records from `next` on, until none is left or the batch is full; a message that is full goes to the
+  /// batch.
+  ///
+  /// - Parameters:
+  ///   - next: the record to begin with; afterwards the first that was not looked at.
+  ///   - rejected: counts those that the protocol has no place for: IPv6 in NetFlow v5.
+  func append(
+    _ records: borrowing FlowRecordBuffer, from next: inout Int, at instant: ExportInstant,
+    to batch: inout MessageBatch, rejected: inout FlowTotals)
 
   /// Brings what is pending into messages, as few as it takes, until the batch is full.
   ///
@@ -27,11 +34,4 @@ protocol MessageEncoder: AnyObject {
 
   /// Whether the refresh rules call for the templates.
   func templatesAreDue(at instant: ExportInstant) -> Bool
-}
-
-/// What became of a record.
-enum AppendOutcome: Sendable {
-  case appended
-  /// The protocol has no place for it: IPv6 in NetFlow v5.
-  case notRepresentable
 }

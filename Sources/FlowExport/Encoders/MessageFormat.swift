@@ -3,41 +3,41 @@
 internal import FlowMeter
 
 /// What differs between NetFlow v9 and IPFIX on the wire, all of it.
-protocol MessageFormat {
-  static var dialect: FieldDialect { get }
-  static var headerLength: Int { get }
-  static var templateSetID: UInt16 { get }
-  static var optionsTemplateSetID: UInt16 { get }
+protocol MessageFormat: Sendable {
+  var dialect: FieldDialect { get }
+  var headerLength: Int { get }
+  var templateSetID: UInt16 { get }
+  var optionsTemplateSetID: UInt16 { get }
   /// Data Sets end on a multiple of this many octets.
-  static var alignment: Int { get }
+  var alignment: Int { get }
 
   /// Writes the Message Header. Its length and count are patched by ``finish(_:records:dataRecords:)``.
-  static func writeHeader(
+  func writeHeader(
     to buffer: inout MessageBuffer, sequence: UInt32, domain: UInt32, at instant: ExportInstant)
 
   /// Completes the header of the message that fills `buffer`.
   ///
   /// - Parameter records: Template Records and Data Records together.
-  static func finish(_ buffer: inout MessageBuffer, records: Int)
+  func finish(_ buffer: inout MessageBuffer, records: Int)
 
   /// How far the sequence number goes on with a message.
-  static func sequenceStep(dataRecords: Int) -> UInt32
+  func sequenceStep(dataRecords: Int) -> UInt32
 
   /// Writes what stands before the fields of an Options Template Record.
-  static func writeOptionsTemplateHeader<Record>(_ template: Template<Record>, to buffer: inout MessageBuffer)
+  func writeOptionsTemplateHeader<Record>(_ template: Template<Record>, to buffer: inout MessageBuffer)
 
   /// The scope of an options record as the format says it.
-  static func scope(_ scope: OptionsScope) -> (id: UInt16, length: Int)
+  func scope(_ scope: OptionsScope) -> (id: UInt16, length: Int)
 }
 
 /// IPFIX (RFC 7011).
-enum IPFIXFormat: MessageFormat {
-  static var dialect: FieldDialect { .ipfix }
-  static var headerLength: Int { 16 }
-  static var templateSetID: UInt16 { 2 }
-  static var optionsTemplateSetID: UInt16 { 3 }
+struct IPFIXFormat: MessageFormat {
+  var dialect: FieldDialect { .ipfix }
+  var headerLength: Int { 16 }
+  var templateSetID: UInt16 { 2 }
+  var optionsTemplateSetID: UInt16 { 3 }
   // Padding is allowed (RFC 7011 section 3.3.1), but not every collector gets over it.
-  static var alignment: Int { 1 }
+  var alignment: Int { 1 }
 
   /// Section 3.1:
   ///
@@ -45,7 +45,7 @@ enum IPFIXFormat: MessageFormat {
   ///     |                           Export Time                         |
   ///     |                       Sequence Number                         |
   ///     |                    Observation Domain ID                      |
-  static func writeHeader(
+  func writeHeader(
     to buffer: inout MessageBuffer, sequence: UInt32, domain: UInt32, at instant: ExportInstant
   ) {
     buffer.append(UInt16(10))
@@ -55,32 +55,32 @@ enum IPFIXFormat: MessageFormat {
     buffer.append(domain)
   }
 
-  static func finish(_ buffer: inout MessageBuffer, records: Int) {
+  func finish(_ buffer: inout MessageBuffer, records: Int) {
     buffer.patch(UInt16(buffer.count), at: 2)
   }
 
   /// Data Records sent before this message, of options too, Templates not (section 3.1).
-  static func sequenceStep(dataRecords: Int) -> UInt32 { UInt32(dataRecords) }
+  func sequenceStep(dataRecords: Int) -> UInt32 { UInt32(dataRecords) }
 
   /// Template id, field count, scope field count (section 3.4.2.2).
-  static func writeOptionsTemplateHeader<Record>(_ template: Template<Record>, to buffer: inout MessageBuffer) {
+  func writeOptionsTemplateHeader<Record>(_ template: Template<Record>, to buffer: inout MessageBuffer) {
     buffer.append(template.id)
     buffer.append(UInt16(template.fields.count))
     buffer.append(UInt16(template.scopeCount))
   }
 
-  static func scope(_ scope: OptionsScope) -> (id: UInt16, length: Int) {
+  func scope(_ scope: OptionsScope) -> (id: UInt16, length: Int) {
     (scope == .observationDomain ? 149 : 144, UInt32.wireLength)
   }
 }
 
 /// NetFlow v9 (RFC 3954); Observation Domain is Source ID there, Set is FlowSet.
-enum NetFlow9Format: MessageFormat {
-  static var dialect: FieldDialect { .netFlow9 }
-  static var headerLength: Int { 20 }
-  static var templateSetID: UInt16 { 0 }
-  static var optionsTemplateSetID: UInt16 { 1 }
-  static var alignment: Int { 4 }
+struct NetFlow9Format: MessageFormat {
+  var dialect: FieldDialect { .netFlow9 }
+  var headerLength: Int { 20 }
+  var templateSetID: UInt16 { 0 }
+  var optionsTemplateSetID: UInt16 { 1 }
+  var alignment: Int { 4 }
 
   /// Section 5.1:
   ///
@@ -92,7 +92,7 @@ enum NetFlow9Format: MessageFormat {
   ///
   /// sysUpTime and seconds name the same moment, or every time would shift by up to a second; it is the end of the
   /// current second, so that no Flow ends after it.
-  static func writeHeader(
+  func writeHeader(
     to buffer: inout MessageBuffer, sequence: UInt32, domain: UInt32, at instant: ExportInstant
   ) {
     let seconds = (instant.wall(instant.now).milliseconds + 999) / 1000
@@ -105,22 +105,22 @@ enum NetFlow9Format: MessageFormat {
     buffer.append(domain)
   }
 
-  static func finish(_ buffer: inout MessageBuffer, records: Int) {
+  func finish(_ buffer: inout MessageBuffer, records: Int) {
     buffer.patch(UInt16(records), at: 2)
   }
 
   /// Messages sent before this one (section 5.1).
-  static func sequenceStep(dataRecords: Int) -> UInt32 { 1 }
+  func sequenceStep(dataRecords: Int) -> UInt32 { 1 }
 
   /// Template id, octets of the scope's field specifiers, octets of the others' (section 6.1).
-  static func writeOptionsTemplateHeader<Record>(_ template: Template<Record>, to buffer: inout MessageBuffer) {
+  func writeOptionsTemplateHeader<Record>(_ template: Template<Record>, to buffer: inout MessageBuffer) {
     buffer.append(template.id)
     buffer.append(UInt16(4 * template.scopeCount))
     buffer.append(UInt16(4 * (template.fields.count - template.scopeCount)))
   }
 
   /// Scope type 1, System.
-  static func scope(_ scope: OptionsScope) -> (id: UInt16, length: Int) { (1, UInt32.wireLength) }
+  func scope(_ scope: OptionsScope) -> (id: UInt16, length: Int) { (1, UInt32.wireLength) }
 }
 
 /// What the values of an options record apply to.

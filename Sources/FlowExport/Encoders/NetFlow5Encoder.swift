@@ -22,11 +22,23 @@ final class NetFlow5Encoder: MessageEncoder {
     self.messageLimit = messageLimit
   }
 
-  /// A Flow that counts more than 32 bits hold leaves as several records, whose sum is exact.
   func append(
-    _ record: borrowing FlowRecord, at instant: ExportInstant, to batch: inout MessageBatch
-  ) -> AppendOutcome {
-    guard record.key.version == .v4 else { return .notRepresentable }
+    _ records: borrowing FlowRecordBuffer, from next: inout Int, at instant: ExportInstant,
+    to batch: inout MessageBatch, rejected: inout FlowTotals
+  ) {
+    while next < records.count, !batch.isFull {
+      let record = records[next]
+      if record.key.version == .v4 {
+        append(record, at: instant, to: &batch)
+      } else {
+        rejected.add(FlowTotals(flows: 1, packets: record.packets, octets: record.octets))
+      }
+      next += 1
+    }
+  }
+
+  /// A Flow that counts more than 32 bits hold leaves as several records, whose sum is exact.
+  private func append(_ record: FlowRecord, at instant: ExportInstant, to batch: inout MessageBatch) {
     let most = UInt64(UInt32.max)
     var (packets, octets) = (record.packets, record.octets)
     while packets > most || octets > most, packets > 1 {
@@ -37,7 +49,6 @@ final class NetFlow5Encoder: MessageEncoder {
       octets -= share
     }
     append(record, packets: min(packets, most), octets: min(octets, most), at: instant, to: &batch)
-    return .appended
   }
 
   ///      0  source address          4  destination address      8  next hop
@@ -48,7 +59,7 @@ final class NetFlow5Encoder: MessageEncoder {
   ///     40  source AS (2)          42  destination AS (2)      44  source mask (1)
   ///     45  destination mask (1)   46  pad (2)
   private func append(
-    _ record: borrowing FlowRecord, packets: UInt64, octets: UInt64, at instant: ExportInstant,
+    _ record: FlowRecord, packets: UInt64, octets: UInt64, at instant: ExportInstant,
     to batch: inout MessageBatch
   ) {
     let fitting = (messageLimit - Self.headerLength) / Self.recordLength

@@ -48,8 +48,8 @@ public final class CollectorExporter: FlowRecordConsumer {
     case .netFlow5:
       return NetFlow5Encoder(
         engineID: UInt8(truncatingIfNeeded: configuration.observationDomain), messageLimit: limit)
-    case .netFlow9: return TemplateEncoder<NetFlow9Format>(templateConfiguration(configuration), messageLimit: limit)
-    case .ipfix: return TemplateEncoder<IPFIXFormat>(templateConfiguration(configuration), messageLimit: limit)
+    case .netFlow9: return TemplateEncoder(NetFlow9Format(), templateConfiguration(configuration), messageLimit: limit)
+    case .ipfix: return TemplateEncoder(IPFIXFormat(), templateConfiguration(configuration), messageLimit: limit)
     }
   }
 
@@ -89,12 +89,10 @@ public final class CollectorExporter: FlowRecordConsumer {
   private static var smallestMessage: Int { 512 }
 
   public func consume(_ records: borrowing FlowRecordBuffer, at instant: ExportInstant) {
-    for i in 0..<records.count {
+    var next = 0
+    while next < records.count {
       if batch.isFull { send() }
-      if encoder.append(records[i], at: instant, to: &batch) == .notRepresentable {
-        counters.notRepresentable.add(
-          FlowTotals(flows: 1, packets: records[i].packets, octets: records[i].octets))
-      }
+      encoder.append(records, from: &next, at: instant, to: &batch, rejected: &counters.notRepresentable)
     }
   }
 

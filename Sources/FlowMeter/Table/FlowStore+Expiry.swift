@@ -34,8 +34,19 @@ extension FlowStore {
         countLoss(unsafe slot.pointee)
         release(reference)
       }
+      prefetchNextVictims(wheel[tick])
       return
     }
+  }
+
+  /// In a flood a stripe evicts with every packet: asks for the index entry of the next one to go, whose slot the last
+  /// call asked for, and for the slot of the one behind it.
+  private func prefetchNextVictims(_ first: SlotReference) {
+    guard first != .none else { return }
+    let hash = unsafe hash(of: slot(first))
+    unsafe cshims_prefetch(index + Int(UInt64(UInt32(truncatingIfNeeded: hash)) & mask))
+    let second = unsafe SlotReference(rawValue: next(first).pointee)
+    if second != .none { unsafe cshims_prefetch(slot(second)) }
   }
 
   private mutating func popBucket(_ tick: Int64) -> SlotReference {
