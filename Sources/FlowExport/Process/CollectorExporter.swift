@@ -39,24 +39,7 @@ public final class CollectorExporter: FlowRecordConsumer {
     self.report = report
     connection = CollectorConnection(destination, configuration, number: number, ownSessions: ownSessions)
     pace = Pace(perSecond: configuration.exportRate)
-    encoder = Self.makeEncoder(configuration)
-  }
-
-  private static func makeEncoder(_ configuration: ExportConfiguration) -> any MessageEncoder {
-    let limit = configuration.longestMessage
-    switch configuration.exportProtocol {
-    case .netFlow5:
-      return NetFlow5Encoder(
-        engineID: UInt8(truncatingIfNeeded: configuration.observationDomain), messageLimit: limit)
-    case .netFlow9: return TemplateEncoder(NetFlow9Format(), templateConfiguration(configuration), messageLimit: limit)
-    case .ipfix: return TemplateEncoder(IPFIXFormat(), templateConfiguration(configuration), messageLimit: limit)
-    }
-  }
-
-  private static func templateConfiguration(_ configuration: ExportConfiguration) -> TemplateConfiguration {
-    TemplateConfiguration(
-      domain: configuration.observationDomain, refreshRate: configuration.refreshRate,
-      refreshInterval: Int64(configuration.timeoutRate) * 60_000)
+    encoder = configuration.makeEncoder()
   }
 
   public var statistics: ExportStatistics { published.withLock { $0 } }

@@ -31,7 +31,10 @@
     }
   }
 
-  mutating func append(_ record: FlowRecord) {
+  /// Adds a record.
+  ///
+  /// - Precondition: the buffer is not full.
+  public mutating func append(_ record: FlowRecord) {
     precondition(count < capacity)
     unsafe (storage + count).initialize(to: record)
     count += 1
