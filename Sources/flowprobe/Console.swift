@@ -21,19 +21,19 @@ enum Console {
     write(to: STDERR_FILENO, errorIsTerminal ? "\r\u{1b}[K\(text)\n" : "\(text)\n")
   }
 
-  /// Writes all of a text. False where nobody reads it any more.
+  /// Writes all of a text. Returns the errno where that failed, else 0.
   @discardableResult
-  static func write(to descriptor: Int32, _ text: String) -> Bool {
+  static func write(to descriptor: Int32, _ text: String) -> Int32 {
     var text = text
     return text.withUTF8 { octets in
       var offset = 0
       while offset < octets.count {
         let count = unsafe Glibc.write(descriptor, octets.baseAddress! + offset, octets.count - offset)
         if count < 0, errno == EINTR || errno == EAGAIN { continue }
-        guard count > 0 else { return false }
+        guard count > 0 else { return errno }
         offset += count
       }
-      return true
+      return 0
     }
   }
 }

@@ -8,12 +8,14 @@ internal import Glibc
 final class FlowPrinter: FlowRecordConsumer {
   private var json: FlowJSONEncoder?
   private var table = FlowTableText()
-  private var pending = ""
-  /// Called once, when nobody reads standard output any more.
-  private let onClosed: () -> Void
+  /// Not printed yet: what one pass brings is printed in the order of time.
+  private var records: [FlowRecord] = []
+  private static let mostRecords = 4096
+  /// Called once, when standard output takes no more.
+  private let onClosed: (SystemError) -> Void
   private var isClosed = false
 
-  init(json: Bool, onClosed: @escaping () -> Void) {
+  init(json: Bool, onClosed: @escaping (SystemError) -> Void) {
     self.json = json ? FlowJSONEncoder() : nil
     self.onClosed = onClosed
   }
@@ -25,24 +27,28 @@ final class FlowPrinter: FlowRecordConsumer {
       var record = records[i]
       record.start = record.start.advanced(byMilliseconds: instant.shift)
       record.end = record.end.advanced(byMilliseconds: instant.shift)
-      if json != nil {
-        pending += json?.encode(record) ?? ""
-        pending += "\n"
-      } else {
-        table.append(record)
-      }
+      self.records.append(record)
     }
-    if pending.utf8.count > 1 << 16 || table.rowCount > 4096 { flush(at: instant) }
+    if self.records.count >= Self.mostRecords { flush(at: instant) }
   }
 
   func flush(at instant: ExportInstant) {
-    pending += table.takeText()
-    guard !pending.isEmpty else { return }
-    if !isClosed, !Console.write(to: STDOUT_FILENO, pending) {
+    guard !records.isEmpty else { return }
+    records.sort { ($0.start, $0.key.sourcePort) < ($1.start, $1.key.sourcePort) }
+    let code = isClosed ? 0 : Console.write(to: STDOUT_FILENO, text())
+    if code != 0 {
       isClosed = true
-      onClosed()
+      onClosed(SystemError(code: code))
     }
-    pending.removeAll(keepingCapacity: true)
+    records.removeAll(keepingCapacity: true)
+  }
+
+  private func text() -> String {
+    if json == nil { return table.text(of: records) }
+    return records.reduce(into: "") { text, record in
+      text += json?.encode(record) ?? ""
+      text += "\n"
+    }
   }
 }
 
@@ -55,30 +61,27 @@ struct FlowTableText {
   private static let rightAligned: Set<Int> = [1, 5, 6, 8, 9, 10]
 
   private var widths = [23, 7, 5, 21, 21, 7, 7, 6, 3, 2, 4, 6]
-  private var rows: [[String]] = []
   private var hasHeading = false
 
-  var rowCount: Int { rows.count }
-
-  mutating func append(_ record: FlowRecord) {
+  private static func row(_ record: FlowRecord) -> [String] {
     let key = record.key
     let duration = record.end.milliseconds - record.start.milliseconds
     let tags = [key.outerTag, key.innerTag].filter { $0 != 0 }.map { "\(FlowRecord.vlan($0).id)" }
-    rows.append([
+    return [
       String(record.start.iso8601.dropLast()).replacing("T", with: " "),
       "\(duration / 1000).\(String(duration % 1000 + 1000).dropFirst())",
-      Self.name(key.protocol),
-      Self.endpoint(key.source, key, key.sourcePort),
-      Self.endpoint(key.destination, key, key.destinationPort),
+      name(key.protocol),
+      endpoint(key.source, key, key.sourcePort),
+      endpoint(key.destination, key, key.destinationPort),
       "\(record.packets)", "\(record.octets)",
-      key.protocol == .tcp ? Self.flags(record.tcpControlBits) : "-",
+      key.protocol == .tcp ? flags(record.tcpControlBits) : "-",
       "\(key.classOfService)", "\(key.ingressInterface)", tags.isEmpty ? "-" : tags.joined(separator: "/"),
-      Self.name(record.endReason),
-    ])
+      name(record.endReason),
+    ]
   }
 
-  mutating func takeText() -> String {
-    guard !rows.isEmpty else { return "" }
+  mutating func text(of records: [FlowRecord]) -> String {
+    var rows = records.map(Self.row)
     if !hasHeading { rows.insert(Self.heading, at: 0) }
     hasHeading = true
     for row in rows {
@@ -94,7 +97,6 @@ struct FlowTableText {
       while line.last == " " { line.removeLast() }
       text += line + "\n"
     }
-    rows.removeAll(keepingCapacity: true)
     return text
   }
 

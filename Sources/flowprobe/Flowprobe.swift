@@ -46,6 +46,7 @@ struct Meter: ParsableCommand {
 
   func run() throws {
     let configuration = try ProbeConfiguration(metering, export, output)
+    Signals.prepare()
     let succeeded: Bool
     do throws(CaptureError) {
       let probe = try Probe(configuration)

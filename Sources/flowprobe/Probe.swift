@@ -2,6 +2,7 @@
 
 internal import FlowExport
 internal import FlowMeter
+internal import Glibc
 internal import Synchronization
 
 /// The parts of the program, built from the configuration: it starts them, waits, and stops them in order, so that
@@ -53,7 +54,7 @@ final class Probe: @unchecked Sendable {
           Self.context(table, counters, observed, started: started)
         }, report: { Console.say($0.description) })
     }
-    let printer = FlowPrinter(json: configuration.printsJSON) { [weak self] in self?.stop() }
+    let printer = FlowPrinter(json: configuration.printsJSON) { [weak self] in self?.outputIsClosed($0) }
     exporting = ExportingProcess(table: table, consumers: collectors.isEmpty ? [printer] : collectors)
   }
 
@@ -76,7 +77,6 @@ final class Probe: @unchecked Sendable {
 
   /// Runs until the file is read or a signal comes. False where something failed, which has been told.
   func run() -> Bool {
-    Signals.prepare()
     do throws(SystemError) {
       if let file {
         let worker = try WorkerThread(name: "meter \(file.name.split(separator: "/").last ?? "")") {
@@ -96,6 +96,16 @@ final class Probe: @unchecked Sendable {
     }
     Summary.print(table, metering.map(\.counters), collectors, isLive: file == nil)
     return !hasFailed.load(ordering: .relaxed)
+  }
+
+  /// Who reads the flows may leave when it has seen enough; a full disk is another matter.
+  private func outputIsClosed(_ error: SystemError) {
+    if error.code != EPIPE {
+      hasFailed.store(true, ordering: .relaxed)
+      Console.error("cannot write to standard output: \(error); make room, or send it elsewhere")
+    }
+    isStopping.store(true, ordering: .relaxed)
+    Signals.wakeMain()
   }
 
   private func stop() {
@@ -133,13 +143,15 @@ extension Probe {
     }
     process.finish()
     exporting.export(at: fileInstant(process.latestPacket), everything: true)
+    // Of a file there is no later chance.
+    if collectors.contains(where: { $0.statistics.lost.flows > 0 }) { hasFailed.store(true, ordering: .relaxed) }
   }
 
-  /// The device is taken to have started an hour before the first packet that was seen, so that sysUpTime has room
-  /// for packets that come out of order.
+  /// The device is taken to have started twenty days before the first packet that was read: sysUpTime has 49.7 days,
+  /// and the packets of a capture need not be in order.
   private func fileInstant(_ now: Timestamp) -> ExportInstant {
     let now = now.milliseconds == .min ? started : now
-    let boot = fileBoot ?? now.advanced(byMilliseconds: -3_600_000)
+    let boot = fileBoot ?? now.advanced(byMilliseconds: -20 * 86_400_000)
     fileBoot = boot
     return ExportInstant(now: now, boot: boot)
   }

@@ -11,7 +11,7 @@ enum Signals {
   private static let done = SIGUSR2
   private static let ending = [SIGINT, SIGTERM, SIGHUP, done]
 
-  /// Blocks the signals in this thread and those it starts: before the first thread is started.
+  /// Blocks the signals, so that they wait for ``wait()``: before any other thread could take them.
   static func prepare() {
     signal(SIGPIPE, SIG_IGN)
     var set = set()

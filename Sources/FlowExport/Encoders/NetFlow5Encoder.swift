@@ -73,8 +73,10 @@ final class NetFlow5Encoder: MessageEncoder {
     records.append(UInt32(octets))
     records.append(instant.upTime(record.start))
     records.append(instant.upTime(record.end))
-    records.append(record.key.sourcePort)
-    records.append(record.key.destinationPort)
+    // Of other protocols the key's port fields hold what v5 has no place for.
+    let hasPorts = [.ports, .icmp].contains(FlowShape.Transport(record.key.protocol))
+    records.append(hasPorts ? record.key.sourcePort : 0)
+    records.append(hasPorts ? record.key.destinationPort : 0)
     records.append(UInt8(0))
     records.append(record.tcpControlBits)
     records.append(record.key.protocol)

@@ -19,15 +19,19 @@
   public var statistics = MeteringStatistics()
   /// The latest time of any packet so far: the clock of a capture file. Long ago before the first.
   public private(set) var latest = Timestamp(milliseconds: .min)
-  /// Conversations that are left out: flowprobe's own export.
-  public var ownSessions: [OwnSession] = []
+  private let ownSessions: OwnSessions?
+  private var own: [OwnSession] = []
+  private var ownVersion = -1
 
   private let decoder = PacketDecoder()
   private let fragments = FragmentTracker()
   private let tracksFragments: Bool
 
-  /// - Parameter fragments: `.zero` meters later fragments with ports 0 (ipt_NETFLOW's way); default `.track`.
-  public init(fragments: FragmentHandling = .track) {
+  /// - Parameters:
+  ///   - fragments: `.zero` meters later fragments with ports 0 (ipt_NETFLOW's way); default `.track`.
+  ///   - ownSessions: conversations that are left out: flowprobe's own export; nil where none can come.
+  public init(fragments: FragmentHandling = .track, ownSessions: OwnSessions? = nil) {
+    self.ownSessions = ownSessions
     unsafe observations = .allocate(capacity: Self.capacity + FragmentTracker.mostHeld + 1)
     tracksFragments = fragments == .track
   }
@@ -66,7 +70,7 @@
       return
     }
     if unsafe place.pointee.fragment == .none {
-      if !ownSessions.isEmpty, unsafe isOwn(place.pointee.key) {
+      if let ownSessions, unsafe isOwn(place.pointee.key, ownSessions) {
         statistics.ownPackets &+= 1
       } else {
         meter(unsafe place.pointee.octets)
@@ -127,9 +131,12 @@
     meter(observation.octets)
   }
 
-  private func isOwn(_ key: FlowKey) -> Bool {
+  /// Looks whether the sessions changed with every packet that could be one's: a session is told of before its first
+  /// datagram leaves, so none slips through.
+  private mutating func isOwn(_ key: FlowKey, _ sessions: OwnSessions) -> Bool {
     guard key.protocol == .udp else { return false }
-    for session in ownSessions where session.matches(key) { return true }
+    if sessions.version != ownVersion { (own, ownVersion) = sessions.current }
+    for session in own where session.matches(key) { return true }
     return false
   }
 }
@@ -140,28 +147,4 @@ public enum FragmentHandling: String, CaseIterable, Sendable {
   case track
   /// They are counted to a Flow with ports 0.
   case zero
-}
-
-/// The addresses of one of flowprobe's own Transport Sessions over UDP.
-public struct OwnSession: Hashable, Sendable {
-  public var source: IPAddress
-  public var destination: IPAddress
-  public var version: IPVersion
-  public var sourcePort: UInt16
-  public var destinationPort: UInt16
-
-  public init(
-    source: IPAddress, destination: IPAddress, version: IPVersion, sourcePort: UInt16, destinationPort: UInt16
-  ) {
-    self.source = source
-    self.destination = destination
-    self.version = version
-    self.sourcePort = sourcePort
-    self.destinationPort = destinationPort
-  }
-
-  func matches(_ key: FlowKey) -> Bool {
-    key.destinationPort == destinationPort && key.sourcePort == sourcePort && key.version == version
-      && key.source == source && key.destination == destination
-  }
 }

@@ -25,13 +25,25 @@ public final class WorkerThread: Sendable {
   ///   - name: cut to 15 octets, as the kernel demands.
   ///   - body: runs on the thread; when it returns, the thread ends.
   public init(name: String, body: @escaping @Sendable () -> Void) throws(SystemError) {
+    // Signals are the main thread's, whoever starts a thread when; only interrupt() reaches a worker.
+    var (workerMask, callerMask) = (sigset_t(), sigset_t())
+    unsafe sigfillset(&workerMask)
+    unsafe sigdelset(&workerMask, SIGUSR1)
+    unsafe pthread_sigmask(SIG_SETMASK, &workerMask, &callerMask)
+    defer { unsafe pthread_sigmask(SIG_SETMASK, &callerMask, nil) }
     let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
     var thread = pthread_t()
     let result = unsafe pthread_create(
       &thread, nil,
       { argument in
         guard let argument = unsafe argument else { return nil }
-        let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+        // Signals are the main thread's, whoever starts a thread when; only interrupt() reaches a worker.
+    var (workerMask, callerMask) = (sigset_t(), sigset_t())
+    unsafe sigfillset(&workerMask)
+    unsafe sigdelset(&workerMask, SIGUSR1)
+    unsafe pthread_sigmask(SIG_SETMASK, &workerMask, &callerMask)
+    defer { unsafe pthread_sigmask(SIG_SETMASK, &callerMask, nil) }
+    let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
         unsafe cshims_set_thread_name(String(decoding: start.name.utf8.prefix(15), as: UTF8.self))
         start.body()
         return nil

@@ -13,8 +13,6 @@ public final class MeteringProcess {
   private let table: FlowTable
   private var batch: PacketBatch
   private let published = MeteringCounters()
-  private var ownSessions: OwnSessions?
-  private var ownSessionsVersion = -1
   private var nextDropReading = Timestamp(milliseconds: 0)
 
   /// - Parameters:
@@ -27,8 +25,7 @@ public final class MeteringProcess {
   ) {
     self.source = source
     self.table = table
-    self.ownSessions = ownSessions
-    batch = PacketBatch(fragments: fragments)
+    batch = PacketBatch(fragments: fragments, ownSessions: ownSessions)
   }
 
   /// One round: the packets at hand, at most a batch.
@@ -38,9 +35,6 @@ public final class MeteringProcess {
   /// - Throws: what ended the source; what came before is metered.
   public func meter(timeout: Duration) throws(CaptureError) -> (outcome: ReceiveOutcome, isCrowded: Bool) {
     batch.reset(at: batch.latest)
-    if let ownSessions, ownSessions.version != ownSessionsVersion {
-      (batch.ownSessions, ownSessionsVersion) = ownSessions.current
-    }
     do throws(CaptureError) {
       let outcome = try source.receive(timeout: timeout, into: &batch)
       return (outcome, handOver())
@@ -90,28 +84,5 @@ public final class MeteringCounters: Sendable {
 
   func set(_ drops: CaptureDrops) {
     counters.withLock { ($0.kernelDrops, $0.interfaceDrops) = (drops.kernel, drops.interface) }
-  }
-}
-
-/// flowprobe's own Transport Sessions: told by those who send, read by those who meter. Any thread.
-public final class OwnSessions: Sendable {
-  private let sessions = Mutex<[Int: OwnSession]>([:])
-  private let changes = Atomic<Int>(0)
-
-  public init() {}
-
-  /// Grows with every change.
-  var version: Int { changes.load(ordering: .acquiring) }
-
-  var current: (sessions: [OwnSession], version: Int) {
-    sessions.withLock { (Array($0.values), changes.load(ordering: .relaxed)) }
-  }
-
-  /// Sets the addresses of the session with this number; nil: it has none now.
-  public func set(_ session: OwnSession?, number: Int) {
-    sessions.withLock {
-      $0[number] = session
-      changes.add(1, ordering: .releasing)
-    }
   }
 }

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Synchronization
+
+/// The addresses of one of flowprobe's own Transport Sessions over UDP.
+public struct OwnSession: Hashable, Sendable {
+  public var source: IPAddress
+  public var destination: IPAddress
+  public var version: IPVersion
+  public var sourcePort: UInt16
+  public var destinationPort: UInt16
+
+  public init(
+    source: IPAddress, destination: IPAddress, version: IPVersion, sourcePort: UInt16, destinationPort: UInt16
+  ) {
+    self.source = source
+    self.destination = destination
+    self.version = version
+    self.sourcePort = sourcePort
+    self.destinationPort = destinationPort
+  }
+
+  func matches(_ key: FlowKey) -> Bool {
+    key.destinationPort == destinationPort && key.sourcePort == sourcePort && key.version == version
+      && key.source == source && key.destination == destination
+  }
+}
+
+/// flowprobe's own Transport Sessions: told by those who send, read by those who meter. Any thread.
+public final class OwnSessions: Sendable {
+  private let sessions = Mutex<[Int: OwnSession]>([:])
+  private let changes = Atomic<Int>(0)
+
+  public init() {}
+
+  /// Grows with every change.
+  var version: Int { changes.load(ordering: .acquiring) }
+
+  var current: (sessions: [OwnSession], version: Int) {
+    sessions.withLock { (Array($0.values), changes.load(ordering: .relaxed)) }
+  }
+
+  /// Sets the addresses of the session with this number; nil: it has none now.
+  public func set(_ session: OwnSession?, number: Int) {
+    sessions.withLock {
+      $0[number] = session
+      changes.add(1, ordering: .releasing)
+    }
+  }
+}

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# What the numbered scripts share: namespaces, traffic, flowprobe, collectors,
+# and the one line each of them prints. A script reads like this:
+#
+#     . "${0%/*}/functions.sh"
+#     begin 01 "the rule it tests, in plain words"
+#     …                                  # check … || fail "what is wrong"
+#     pass
+#
+# Exit status: 0 passed, 1 failed, 77 skipped.
+#
+# Every namespace's name begins with $prefix, every file lies in $work; both are gone at the
+# end, with the processes. KEEP=1 leaves the files, and names their folder.
+
+set -uo pipefail
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+FLOWPROBE=${FLOWPROBE:-$root/.build/release/flowprobe}
+case $FLOWPROBE in */*) FLOWPROBE=$(realpath -m "$FLOWPROBE") ;; *) FLOWPROBE=$(command -v "$FLOWPROBE") ;; esac
+
+# -- the frame of a script ---------------------------------------------------------
+
+begin() { # NUMBER TITLE
+    number=$1 title=$2
+    [ "$(id -u)" = 0 ] || skip "not root"
+    need ip tcpdump tshark jq python3 ss
+    [ -x "$FLOWPROBE" ] || fail "cannot run '$FLOWPROBE': no such program; build it, or name it in FLOWPROBE"
+    prefix=fp$number-$$
+    work=$(mktemp -d)
+    trap clean_up EXIT
+    trap 'exit 1' INT TERM
+}
+
+need() { # TOOL...
+    local tool
+    for tool in "$@"; do command -v "$tool" >/dev/null || skip "$tool is not installed"; done
+}
+
+pass() { echo "ok $number $title"; exit 0; }
+fail() { echo "not ok $number $title: $*"; exit 1; }
+skip() { echo "skip $number $title: $*"; exit 77; }
+
+clean_up() {
+    local child namespace
+    for child in "${children[@]}"; do kill "$child" 2>/dev/null; done
+    for child in "${children[@]}"; do gone "$child" 2 || kill -KILL "$child" 2>/dev/null; done
+    for namespace in "${namespaces[@]}"; do
+        ip netns pids "$namespace" 2>/dev/null | xargs -r kill -KILL 2>/dev/null
+        ip netns del "$namespace" 2>/dev/null
+        rm -rf "/etc/netns/$namespace"
+    done
+    rmdir --ignore-fail-on-non-empty /etc/netns 2>/dev/null
+    if [ -n "${KEEP:-}" ]; then echo "$work" >&2; else rm -rf "$work"; fi
+}
+
+wait_for() { # SECONDS COMMAND... : until it holds; false when the time is over
+    local end=$((SECONDS + $1 + 1))
+    shift
+    until "$@"; do
+        ((SECONDS < end)) || return 1
+        sleep 0.05
+    done
+}
+
+running() { kill -0 "$1" 2>/dev/null; }
+gone() { # PID SECONDS
+    wait_for "$2" eval "! kill -0 $1 2>/dev/null"
+}
+
+within() { # VALUE LOW HIGH, decimals allowed
+    awk -v v="$1" -v l="$2" -v h="$3" 'BEGIN { exit !(v != "" && v + 0 >= l && v + 0 <= h) }'
+}
+
+same() { # WHAT EXPECTED FOUND
+    [ "$2" = "$3" ] || fail "$1: expected '$2', found '$3'"
+}
+
+# -- namespaces and links ---------------------------------------------------------
+
+# The names scripts use (client, probe, …) are short forms of the real ones.
+netns() { echo "$prefix-$1"; }
+on() { ip netns exec "$(netns "$1")" "${@:2}"; }
+
+namespace() { # NAME...
+    local name
+    for name in "$@"; do
+        ip netns add "$(netns "$name")" || fail "cannot make network namespace '$(netns "$name")'"
+        namespaces+=("$(netns "$name")")
+        ip -n "$(netns "$name")" link set lo up
+    done
+}
+
+# A pair of interfaces. Both are up and quiet: addresses are usable at once.
+link() { # NAMESPACE INTERFACE NAMESPACE INTERFACE [MTU]
+    ip link add "$2" netns "$(netns "$1")" mtu "${5:-1500}" type veth \
+        peer name "$4" netns "$(netns "$3")" mtu "${5:-1500}" || fail "cannot make link $2 - $4"
+    ip -n "$(netns "$1")" link set "$2" up
+    ip -n "$(netns "$3")" link set "$4" up
+}
+
+address() { # NAMESPACE INTERFACE ADDRESS/LENGTH...
+    local each
+    for each in "${@:3}"; do
+        case $each in
+        *:*) ip -n "$(netns "$1")" address add "$each" dev "$2" nodad ;;
+        *) ip -n "$(netns "$1")" address add "$each" dev "$2" ;;
+        esac || fail "cannot set address $each on $2"
+    done
+}
+
+interface_index() { # NAMESPACE INTERFACE
+    ip -n "$(netns "$1")" -json link show dev "$2" 2>/dev/null | jq '.[0].ifindex'
+}
+
+# -- processes ------------------------------------------------------------------------
+
+# Starts a program in a namespace: output in $work/NAME.out, messages in $work/NAME.err,
+# its process id in $pid and in pid_of[NAME].
+declare -A pid_of
+declare -a children namespaces
+start() { # NAME NAMESPACE COMMAND...
+    : >"$work/$1.err"
+    ip netns exec "$(netns "$2")" env --default-signal=INT "${@:3}" \
+        >"$work/$1.out" 2>"$work/$1.err" &
+    pid=$!
+    pid_of[$1]=$pid
+    children[pid]=$pid
+}
+
+# Sends a signal, waits for the end (at most 30 s); the exit status is in $status.
+stop() { # NAME [SIGNAL]
+    local child=${pid_of[$1]}
+    kill -"${2:-TERM}" "$child" 2>/dev/null
+    ended "$1"
+}
+ended() { # NAME [SECONDS] : waits for a program to end by itself
+    local child=${pid_of[$1]}
+    gone "$child" "${2:-30}" || fail "$1 still runs ${2:-30} s after it should have ended"
+    wait "$child" 2>/dev/null
+    status=$?
+    unset "children[child]"
+}
+
+# True once the process has COUNT packet sockets on the interface with that index.
+listens_to() { # NAME NAMESPACE INTERFACE [COUNT]
+    local index sockets count=0 inode
+    index=$(interface_index "$2" "$3")
+    sockets=" $(readlink /proc/"${pid_of[$1]}"/fd/* 2>/dev/null | sed -n 's/^socket:\[\(.*\)\]$/\1/p' | tr '\n' ' ')"
+    while read -r inode; do
+        case $sockets in *" $inode "*) ((count++)) ;; esac
+    done < <(on "$2" awk -v index_wanted="$index" '$5 == index_wanted && $6 == 1 { print $NF }' /proc/net/packet)
+    ((count >= ${4:-1}))
+}
+
+port_open() { # NAMESPACE PORT [PROTOCOL]
+    local letter=u
+    [ "${3:-udp}" = tcp ] && letter=t
+    on "$1" ss -Hln"$letter" "sport = :$2" | grep -q .
+}
+port_drained() { # NAMESPACE PORT : nothing waits in its UDP receive queue
+    on "$1" ss -Hlnu "sport = :$2" | awk '$2 > 0 { waiting = 1 } END { exit waiting }'
+}
+
+# -- flowprobe -------------------------------------------------------------------------
+
+# Starts flowprobe and waits until it captures on every -i; names: flowprobe.out, flowprobe.err.
+start_flowprobe() { # NAMESPACE OPTION...
+    local namespace=$1 interface
+    start flowprobe "$namespace" "$FLOWPROBE" "${@:2}"
+    shift
+    while (($# > 0)); do
+        if [ "$1" = -i ]; then
+            interface=$2
+            shift
+            wait_for 10 listens_or_ended "$namespace" "$interface"
+            running "${pid_of[flowprobe]}" || fail "flowprobe ended early: $(told)"
+            listens_to flowprobe "$namespace" "$interface" || fail "flowprobe does not capture on $interface within 10 s"
+        fi
+        shift
+    done
+    sleep 0.3 # from the socket's making to its filter
+}
+listens_or_ended() { ! running "${pid_of[flowprobe]}" || listens_to flowprobe "$1" "$2"; }
+
+stop_flowprobe() { # [SIGNAL]
+    running "${pid_of[flowprobe]}" || fail "flowprobe ended before it was stopped: $(told)"
+    stop flowprobe "${1:-TERM}"
+    same "exit status after SIG${1:-TERM}" 0 "$status"
+}
+
+# Runs flowprobe to its end; exit status in $status.
+run_flowprobe() { # NAMESPACE OPTION...
+    start flowprobe "$1" "$FLOWPROBE" "${@:2}"
+    ended flowprobe 60
+}
+
+told() { tr '\n' '|' <"$work/flowprobe.err" | cut -c1-300; }
+
+# Packets, octets, flows of the summary on standard error.
+summary() {
+    sed -n 's/^flowprobe: metered \([0-9]*\) packets, \([0-9]*\) octets in \([0-9]*\) flows.*/\1 \2 \3/p' \
+        "$work/flowprobe.err" | head -n 1
+}
+
+# Packets, octets, records of the JSON that a jq condition selects.
+json_sums() { # [CONDITION]
+    jq -rs "map(select(${1:-true})) | \"\(map(.packetDeltaCount) | add // 0) \(map(.octetDeltaCount) | add // 0) \(length)\"" \
+        "$work/flowprobe.out" 2>&1
+}
+
+# -- what tcpdump saw ---------------------------------------------------------------
+
+start_tcpdump() { # NAME NAMESPACE INTERFACE [FILTER...]
+    start "$1" "$2" tcpdump -i "$3" -w "$work/$1.pcap" -U --immediate-mode -s 200 -B 16384 "${@:4}"
+    wait_for 10 grep -q 'listening on' "$work/$1.err" || fail "tcpdump does not start: $(head -n 1 "$work/$1.err")"
+}
+
+stop_tcpdump() { # NAME : once it has written all that it saw
+    local previous=-1 size=0
+    while [ "$size" != "$previous" ]; do
+        sleep 0.4
+        previous=$size
+        size=$(stat -c %s "$work/$1.pcap")
+    done
+    stop "$1"
+    grep -q '^0 packets dropped by kernel' "$work/$1.err" || fail "tcpdump itself lost packets: $(grep dropped "$work/$1.err")"
+}
+
+# Packets and IP octets in a capture, as tshark reads them.
+capture_sums() { # FILE [DISPLAY FILTER]
+    tshark -r "$1" -Y "(ip || ipv6)${2:+ && ($2)}" -T fields -E occurrence=f -e ip.len -e ipv6.plen 2>/dev/null |
+        awk -F '\t' '{ packets++; octets += $1 != "" ? $1 : $2 + 40 } END { print packets + 0, octets + 0 }'
+}
+
+# -- traffic and collectors ---------------------------------------------------------
+
+traffic() { # NAMESPACE SUBCOMMAND... : see traffic.py
+    on "$1" python3 "$here/traffic.py" "${@:2}" || fail "traffic ${*:2} went wrong"
+}
+start_traffic() { # NAME NAMESPACE SUBCOMMAND...
+    start "$1" "$2" python3 "$here/traffic.py" "${@:3}"
+}
+start_server() { # NAMESPACE udp|tcp PORT : takes what comes
+    start_traffic "$2-server-$3" "$1" "$2-server" "$3"
+    wait_for 10 port_open "$1" "$3" "$2" || fail "the $2 server on port $3 does not start"
+}
+
+# nfcapd with its default receive buffer; files in $work/NAME.
+start_nfcapd() { # NAME NAMESPACE ADDRESS PORT [OPTION...]
+    local family=-4
+    case $3 in *:*) family=-6 ;; esac
+    mkdir -p "$work/$1"
+    start "$1" "$2" nfcapd $family -b "$3" -p "$4" -w "$work/$1" "${@:5}"
+    wait_for 10 port_open "$2" "$4" || fail "nfcapd does not start: $(head -n 1 "$work/$1.err")"
+}
+stop_nfcapd() { # NAME NAMESPACE PORT : once it has read all that waits
+    wait_for 10 port_drained "$2" "$3" || fail "nfcapd does not keep up"
+    sleep 0.3
+    stop "$1"
+}
+collected() { # NAME [NFDUMP FILTER] : one line a flow, "PACKETS OCTETS SOURCE-PORT DESTINATION-PORT"
+    nfdump -R "$work/$1" -q -N -o 'fmt:%pkt %byt %sp %dp' "${2:-any}" 2>/dev/null | grep '[0-9]'
+}
+collected_sums() { # NAME [NFDUMP FILTER]
+    collected "$@" | awk '{ packets += $1; octets += $2; flows++ } END { print packets + 0, octets + 0, flows + 0 }'
+}
+sequence_failures() { # NAME
+    nfdump -R "$work/$1" -I 2>/dev/null | sed -n 's/^Sequence failures: //p'
+}
+
+# A collector that notes when each IPFIX message came: see collector.py.
+start_collector() { # NAME NAMESPACE ADDRESS PORT
+    start "$1" "$2" python3 "$here/collector.py" "$3" "$4" "$work/$1.json"
+    wait_for 10 port_open "$2" "$4" || fail "the collector does not start: $(tail -n 1 "$work/$1.err")"
+}
+stop_collector() { # NAME NAMESPACE PORT : writes $work/NAME.json
+    wait_for 10 port_drained "$2" "$3" || fail "the collector does not keep up"
+    sleep 0.3
+    stop "$1"
+    same "exit status of the collector ($(tail -n 1 "$work/$1.err"))" 0 "$status"
+}
+
+# The first message whose sequence number is not the count of records before it, the
+# first message's being 0 (RFC 7011 section 3.1); nothing when all are right.
+sequence_break() { # FILE
+    jq -rs 'foreach .[] as $m ({ next: 0 }; { expected: .next, found: $m.sequence, next: (.next + $m.records) };
+        select(.expected != .found) | "\(.found), not \(.expected)")' "$1" | head -n 1
+}
