@@ -19,7 +19,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
   ],
   targets: [
     .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
@@ -31,7 +30,16 @@ let package = Package(
       dependencies: [
         "CShims", "FlowExport", "FlowMeter",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: settings),
+    .testTarget(name: "FlowMeterTests", dependencies: ["FlowMeter"], swiftSettings: settings),
+    .testTarget(
+      name: "FlowExportTests", dependencies: ["FlowExport", "FlowMeter"], swiftSettings: settings),
+    .testTarget(
+      name: "flowprobeTests",
+      dependencies: [
+        "FlowExport", "FlowMeter", "flowprobe",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
   ],

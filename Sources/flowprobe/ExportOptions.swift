@@ -61,7 +61,7 @@ struct ExportOptions: ParsableArguments {
     var list: [CollectorAddress] = []
     for text in dest {
       do throws(AddressError) {
-        for address in try CollectorAddress.list(text) where !list.contains(address) { list.append(address) }
+        for address in try CollectorAddress.list(text) { list.appendUnlessRepeated(address) }
       } catch {
         throw ValidationError(error.description)
       }

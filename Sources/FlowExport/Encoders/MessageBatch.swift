@@ -7,9 +7,10 @@ internal import FlowMeter
 /// Lying side by side they can leave in one system call. Not thread-safe; one a destination.
 struct MessageBatch: ~Copyable {
   /// How many messages may wait.
-  static let capacity = 96
-  /// Room that ``isFull`` leaves: for a message of data, and for a refresh of all templates that there can be.
-  static let reserve = 40
+  static let capacity = 192
+  /// Room that ``isFull`` leaves: for a message of data, and for a refresh of all templates that there can be (320
+  /// shapes of flows) on the narrowest path, where four templates fill a message.
+  static let reserve = 96
   /// No message is longer.
   static let longestMessage = 1472
 

@@ -7,7 +7,8 @@ internal import FlowMeter
 /// Not thread-safe. Whoever appends empties the batch when it is full; ``MessageBatch/isFull`` leaves room for what one
 /// append can add.
 protocol MessageEncoder: AnyObject {
-  /// The largest message, in octets; may change at any time and holds from the next message on.
+  /// The largest message, in octets. A smaller one holds for records that are appended from then on: flush those that
+  /// wait first.
   var messageLimit: Int { get set }
 
   /// Adds Flow Records from `next` on, until none is left or the batch is full; a message that is full goes to the

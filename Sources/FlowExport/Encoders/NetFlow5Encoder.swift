@@ -40,15 +40,17 @@ final class NetFlow5Encoder: MessageEncoder {
   /// A Flow that counts more than 32 bits hold leaves as several records, whose sum is exact.
   private func append(_ record: FlowRecord, at instant: ExportInstant, to batch: inout MessageBatch) {
     let most = UInt64(UInt32.max)
-    var (packets, octets) = (record.packets, record.octets)
-    while packets > most || octets > most, packets > 1 {
-      let part = min(packets - 1, max(1, packets / 2), most)
-      let share = min(octets, most)
-      append(record, packets: part, octets: share, at: instant, to: &batch)
-      packets -= part
-      octets -= share
+    let parts = max(1, (record.packets + most - 1) / most, (record.octets + most - 1) / most)
+    for part in 0..<parts {
+      append(
+        record, packets: Self.share(part, of: record.packets, in: parts),
+        octets: Self.share(part, of: record.octets, in: parts), at: instant, to: &batch)
     }
-    append(record, packets: min(packets, most), octets: min(octets, most), at: instant, to: &batch)
+  }
+
+  /// Parts that differ by one at most and add up to the whole.
+  private static func share(_ part: UInt64, of whole: UInt64, in parts: UInt64) -> UInt64 {
+    whole / parts + (part < whole % parts ? 1 : 0)
   }
 
   ///      0  source address          4  destination address      8  next hop

@@ -56,8 +56,10 @@ public final class CollectorExporter: FlowRecordConsumer {
     case .failed(let error):
       note(error.reason)
     }
-    if let limit = connection.session?.messageLimit {
-      encoder.messageLimit = min(configuration.longestMessage, max(limit, Self.smallestMessage))
+    if let path = connection.session?.messageLimit {
+      let limit = min(configuration.longestMessage, max(path, Self.smallestMessage))
+      if limit < encoder.messageLimit { flush(at: instant) }
+      encoder.messageLimit = limit
     }
     if !hasSentTemplates || encoder.templatesAreDue(at: instant) {
       encoder.sendTemplates(at: instant, to: &batch)

@@ -31,7 +31,7 @@ public struct CollectorAddress: Hashable, Sendable, CustomStringConvertible {
     var list: [CollectorAddress] = []
     for entry in text.split(whereSeparator: { " ,;\t\n".contains($0) }) {
       let address = try CollectorAddress(String(entry))
-      if !list.contains(address) { list.append(address) }
+      list.appendUnlessRepeated(address)
     }
     guard !list.isEmpty else { throw AddressError(entry: text, reason: "it is empty") }
     return list
@@ -61,7 +61,7 @@ public struct CollectorAddress: Hashable, Sendable, CustomStringConvertible {
     }
     let (hostText, portText) = try Self.split(rest, entry)
     if let portText {
-      guard let number = UInt16(portText), number != 0 else {
+      guard portText.allSatisfy(\.isWholeNumber), let number = UInt16(portText), number != 0 else {
         throw AddressError(entry: entry, reason: "'\(portText)' is no port from 1 to 65535")
       }
       port = number
@@ -120,6 +120,13 @@ public struct CollectorAddress: Hashable, Sendable, CustomStringConvertible {
       }
     let sourceText = sourceText.map { $0.contains(":") ? "@[\($0)]" : "@\($0)" } ?? ""
     return "\(hostText):\(port)\(sourceText)\(device.map { "%\($0)" } ?? "")"
+  }
+}
+
+extension [CollectorAddress] {
+  /// Adds a destination unless one of the same host and port is there, wherever that is sent from.
+  public mutating func appendUnlessRepeated(_ address: CollectorAddress) {
+    if !contains(where: { $0.host == address.host && $0.port == address.port }) { append(address) }
   }
 }
 

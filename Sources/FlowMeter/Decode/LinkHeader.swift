@@ -137,9 +137,8 @@ struct LinkHeader {
         return try parsePPPoE(bytes, at: offset)
       case ..<EtherType.smallest:
         // IEEE 802.2 SNAP: AA AA 03, organisation 00 00 00, then an EtherType (RFC 1042).
-        guard bytes.byteCount >= offset + 8, bytes.uint32(at: offset) == 0xaaaa_0300,
-          bytes.uint16(at: offset + 4) == 0
-        else { throw .notIP }
+        guard bytes.byteCount >= offset + 8 else { throw .linkHeaderTruncated }
+        guard bytes.uint32(at: offset) == 0xaaaa_0300, bytes.uint16(at: offset + 4) == 0 else { throw .notIP }
         etherType = bytes.uint16(at: offset + 6)
         offset += 8
         if etherType < EtherType.smallest { throw .notIP }

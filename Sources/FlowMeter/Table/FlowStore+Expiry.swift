@@ -14,29 +14,46 @@ extension FlowStore {
   }
 
   /// Makes room for one Flow: the one nearest to its end leaves (RFC 5470 section 5.1.1 case 4, reason 5).
+  ///
+  /// Flows that have had packets since they were put where they are found move on, a bounded number of them: then the
+  /// next one leaves, whenever its end would be.
   @inline(never)
   mutating func evict() {
-    while wheel.advance(before: nil) {
-      guard let tick = wheel.cursor else { return }
-      let reference = popBucket(tick)
+    var moves = 0
+    while let reference = popNearest() {
       let slot = unsafe slot(reference)
       let deadline = unsafe expiration.deadline(of: slot.pointee)
-      let later = wheel.tick(forDeadline: deadline)
-      if later > tick {
+      if moves < Self.mostMoves, let cursor = wheel.cursor, FlowWheel.tick(deadline) > cursor {
         enqueue(reference, deadline: deadline)
+        moves += 1
         continue
       }
-      removeFromIndex(reference, hash: unsafe hash(of: slot))
+      unsafe removeFromIndex(reference, hash: hash(of: slot))
       statistics.evicted &+= 1
       if ended.count < patience {
         append(toEnded: reference, .lackOfResources)
       } else {
-        countLoss(unsafe slot.pointee)
+        unsafe countLoss(slot.pointee)
         release(reference)
       }
-      prefetchNextVictims(wheel[tick])
+      prefetchNextVictims(wheel.cursor.map { wheel[$0] } ?? .none)
       return
     }
+  }
+
+  private static let mostMoves = 64
+
+  /// Takes off the Flow that was put down as the next to end.
+  private mutating func popNearest() -> SlotReference? {
+    if due != .none {
+      let reference = due
+      unsafe due = SlotReference(rawValue: next(reference).pointee)
+      return reference
+    }
+    guard wheel.advance(before: nil), let tick = wheel.cursor else { return nil }
+    let reference = wheel[tick]
+    unsafe wheel[tick] = SlotReference(rawValue: next(reference).pointee)
+    return reference
   }
 
   /// In a flood a stripe evicts with every packet: asks for the index entry of the next one to go, whose slot the last
@@ -47,12 +64,6 @@ extension FlowStore {
     unsafe cshims_prefetch(index + Int(UInt64(UInt32(truncatingIfNeeded: hash)) & mask))
     let second = unsafe SlotReference(rawValue: next(first).pointee)
     if second != .none { unsafe cshims_prefetch(slot(second)) }
-  }
-
-  private mutating func popBucket(_ tick: Int64) -> SlotReference {
-    let reference = wheel[tick]
-    unsafe wheel[tick] = SlotReference(rawValue: next(reference).pointee)
-    return reference
   }
 
   mutating func append(toEnded reference: SlotReference, _ reason: FlowEndReason) {
@@ -88,33 +99,54 @@ extension FlowStore {
       unsafe report(reference, slot, FlowEndReason(rawValue: slot.pointee.endReason), into: &buffer)
     }
     // A bucket is due when the last moment of its tick has passed.
-    let end = everything ? nil : FlowWheel.tick(now.milliseconds)
-    while wheel.advance(before: end) {
-      guard let tick = wheel.cursor else { break }
-      while wheel[tick] != .none {
+    let end = FlowWheel.tick(now.milliseconds)
+    repeat {
+      while due != .none {
         guard !buffer.isFull else { return true }
-        takeFromBucket(tick, now, everything, into: &buffer)
+        takeDue(now, everything, into: &buffer)
       }
-    }
+    } while everything ? gatherAll() : gather(before: end)
     return false
   }
 
-  /// Takes up to `group` Flows from a bucket. Their slots, then their index entries, are asked for before the first is
+  /// Makes the Flows of the next bucket before `end` the due ones. False where there are none.
+  private mutating func gather(before end: Int64) -> Bool {
+    if wheel.isOverrun(by: end) {
+      // Bucket by bucket, a Flow of the far future would be met again and again.
+      let hasFlows = gatherAll()
+      wheel.jump(to: end)
+      return hasFlows
+    }
+    guard wheel.advance(before: end), let tick = wheel.cursor else { return false }
+    due = wheel[tick]
+    wheel[tick] = .none
+    return true
+  }
+
+  /// Makes all Flows the due ones. False where there are none.
+  private mutating func gatherAll() -> Bool {
+    for bucket in 0..<wheel.bucketCount where wheel[bucket] != .none {
+      var last = wheel[bucket]
+      while unsafe next(last).pointee != 0 { unsafe last = SlotReference(rawValue: next(last).pointee) }
+      unsafe next(last).pointee = due.rawValue
+      due = wheel[bucket]
+      wheel[bucket] = .none
+    }
+    return due != .none
+  }
+
+  /// Looks at up to a group of due Flows. Their slots, then their index entries, are asked for before the first is
   /// looked at: the memory's latency is paid once a group.
-  private mutating func takeFromBucket(
-    _ tick: Int64, _ now: Timestamp, _ everything: Bool, into buffer: inout FlowRecordBuffer
-  ) {
+  private mutating func takeDue(_ now: Timestamp, _ everything: Bool, into buffer: inout FlowRecordBuffer) {
     let group = min(32, buffer.capacity - buffer.count)
     unsafe withUnsafeTemporaryAllocation(of: SlotReference.self, capacity: group) { references in
       var count = 0
-      var next = wheel[tick]
-      while next != .none, count < group {
-        unsafe references[count] = next
-        unsafe cshims_prefetch(slot(next))
+      while due != .none, count < group {
+        unsafe references[count] = due
+        unsafe cshims_prefetch(slot(due))
         count += 1
-        unsafe next = SlotReference(rawValue: self.next(next).pointee)
+        unsafe due = SlotReference(rawValue: next(due).pointee)
       }
-      wheel[tick] = next
       unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { hashes in
         for i in 0..<count {
           unsafe hashes[i] = hash(of: slot(references[i]))

@@ -54,6 +54,8 @@ internal import CShims
   var freeIPv6 = FreeSlots()
 
   var wheel: FlowWheel
+  /// Flows taken off the wheel because their bucket is due, and not looked at yet.
+  var due = SlotReference.none
   var ended = FlowChain()
   var statistics = FlowTableStatistics()
 

@@ -46,8 +46,7 @@
     nonmutating set { unsafe heads[Int(truncatingIfNeeded: tick & (bucketCount &- 1))] = newValue }
   }
 
-  /// Goes on to the next bucket that has Flows, at most to `end`; nil goes on to the last one. False where there is
-  /// none before it.
+  /// Goes on to the next bucket that has Flows, at most to `end`; nil looks at all. False where there is none before it.
   mutating func advance(before end: Int64?) -> Bool {
     guard let first = cursor else { return false }
     let last = min(end ?? .max, first &+ bucketCount)
@@ -60,7 +59,15 @@
       tick += 1
     }
     // Empty, or nothing before the end: time has passed all the same.
-    if let end, end > first { cursor = end }
+    if let end { jump(to: end) }
     return false
+  }
+
+  /// Whether so much time has passed by `end` that every bucket is due.
+  func isOverrun(by end: Int64) -> Bool { cursor.map { end &- $0 > bucketCount } ?? false }
+
+  /// Time has come to `end`; the buckets before it are empty.
+  mutating func jump(to end: Int64) {
+    if let cursor, end > cursor { self.cursor = end }
   }
 }

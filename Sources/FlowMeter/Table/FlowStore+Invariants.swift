@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Unsafe: reads all of a stripe's memory; see FlowStore.swift for what holds.
+
+extension FlowStore {
+  /// Traps unless index, wheel, ended list and free lists agree. For tests; looks at every Flow.
+  func assertInvariants() {
+    var indexed: Set<UInt32> = []
+    for position in 0...mask {
+      let entry = unsafe index[Int(position)]
+      guard entry != 0 else { continue }
+      let reference = SlotReference(rawValue: UInt32(truncatingIfNeeded: entry))
+      precondition(indexed.insert(reference.rawValue).inserted, "a slot has two index entries")
+      let hash = unsafe hash(of: slot(reference))
+      precondition(entry >> 32 == UInt64(UInt32(truncatingIfNeeded: hash)), "an entry's tag is not its Flow's")
+      precondition(unsafe slot(reference).pointee.isIPv6 == reference.isIPv6, "a slot is of the other family")
+      var probe = entry >> 32 & mask
+      while probe != position {
+        precondition(unsafe index[Int(probe)] != 0, "a probe for an entry ends before it")
+        probe = (probe + 1) & mask
+      }
+    }
+    precondition(indexed.count == statistics.active, "the index has not as many entries as there are Flows")
+    precondition(statistics.active <= capacity, "more Flows than the stripe may hold")
+
+    var onWheel: Set<UInt32> = []
+    for bucket in 0..<wheel.bucketCount {
+      var reference = wheel[bucket]
+      while reference != .none {
+        precondition(onWheel.insert(reference.rawValue).inserted, "a Flow stands on the wheel twice")
+        unsafe reference = SlotReference(rawValue: next(reference).pointee)
+      }
+    }
+    var pending = due
+    while pending != .none {
+      precondition(onWheel.insert(pending.rawValue).inserted, "a due Flow stands on the wheel too")
+      unsafe pending = SlotReference(rawValue: next(pending).pointee)
+    }
+    precondition(onWheel == indexed, "wheel and index hold different Flows")
+
+    var waiting: Set<UInt32> = []
+    var reference = ended.first
+    for _ in 0..<ended.count {
+      precondition(waiting.insert(reference.rawValue).inserted, "a Flow stands in the ended list twice")
+      unsafe reference = SlotReference(rawValue: next(reference).pointee)
+    }
+    precondition(waiting.isDisjoint(with: indexed), "an ended Flow is still active")
+    precondition(ended.count <= patience, "more ended Flows than may wait")
+    for unsafe (free, family, bit) in unsafe [(freeIPv4, ipv4, UInt32(0)), (freeIPv6, ipv6, SlotReference.ipv6Bit)] {
+      var number = free.head
+      while number != 0 {
+        precondition(!indexed.contains(number | bit) && !waiting.contains(number | bit), "a free slot is in use")
+        unsafe number = family.next[Int(number)]
+      }
+    }
+  }
+}

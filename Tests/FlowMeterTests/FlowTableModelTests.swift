@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import FlowMeter
+
+@Suite("The flow table against a plain dictionary")
+struct FlowTableModelTests {
+  /// What the table should do, in the plainest way: a dictionary from key to the record that grows.
+  struct Model {
+    struct Flow: Equatable {
+      var packets: UInt64
+      var octets: UInt64
+      var start: Int64
+      var end: Int64
+    }
+
+    let (active, inactive): (Int64, Int64)
+    var flows: [FlowKey: Flow] = [:]
+    var ended: [FlowKey: [Flow]] = [:]
+
+    mutating func add(_ observation: PacketObservation) {
+      let (time, octets) = (observation.time.milliseconds, UInt64(observation.octets))
+      if var flow = flows[observation.key] {
+        if time < flow.start + active, time < flow.end + inactive {
+          flow.packets += 1
+          flow.octets += octets
+          flow.end = max(flow.end, time)
+          flows[observation.key] = flow
+          return
+        }
+        ended[observation.key, default: []].append(flow)
+      }
+      flows[observation.key] = Flow(packets: 1, octets: octets, start: time, end: time)
+    }
+
+    mutating func endAll() {
+      for (key, flow) in flows { ended[key, default: []].append(flow) }
+      flows = [:]
+    }
+  }
+
+  /// SplitMix64 (Steele, Lea, Flood 2014): the same numbers every time.
+  struct Generator: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+      state &+= 0x9e37_79b9_7f4a_7c15
+      var z = state
+      z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
+      z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
+      return z ^ z >> 31
+    }
+  }
+
+  @Test(
+    "any sequence of packets and takings gives the same records",
+    arguments: [(1, 40, 2), (2, 1000, 200), (3, 5000, 3000), (4, 20_000, 60_000)] as [(UInt64, Int, Int64)])
+  func random(seed: UInt64, keys: Int, longestPause: Int64) {
+    var random = Generator(state: seed)
+    var subject = TableUnderTest(active: 20, inactive: 5, maxFlows: 100_000)
+    var model = Model(active: 20_000, inactive: 5_000)
+    var records: [FlowRecord] = []
+    var now: Int64 = 1_700_000_000_000
+    for _ in 0..<150 {
+      var packets: [(packet: [UInt8], milliseconds: Int64)] = []
+      for _ in 0..<Int.random(in: 1...PacketBatch.capacity, using: &random) {
+        let number = Int.random(in: 0..<keys, using: &random)
+        var packet = number % 3 == 0 ? Packets.udpIPv6 : Packets.udp
+        let port = packet.count - 8
+        (packet[port], packet[port + 1]) = (UInt8(number >> 8 & 0xff), UInt8(number & 0xff))
+        now += Int64.random(in: 0...longestPause, using: &random) / 64
+        packets.append((packet, now))
+        var observation = decode(packet).observation
+        observation.time = Timestamp(milliseconds: now)
+        model.add(observation)
+      }
+      subject.add(packets)
+      now += Int64.random(in: 0...longestPause, using: &random)
+      if Bool.random(using: &random) { records += subject.take(at: now, bufferCapacity: 64) }
+    }
+    records += subject.take(at: now, everything: true, bufferCapacity: 64)
+    model.endAll()
+
+    var seen: [FlowKey: [Model.Flow]] = [:]
+    for record in records {
+      seen[record.key, default: []].append(
+        Model.Flow(
+          packets: record.packets, octets: record.octets, start: record.start.milliseconds,
+          end: record.end.milliseconds))
+    }
+    for key in seen.keys { seen[key]?.sort { $0.start < $1.start } }
+    #expect(seen == model.ended)
+  }
+
+  @Test("two threads that add and one that takes lose nothing")
+  func threads() throws {
+    let table = FlowTable()
+    let rounds = 300
+    let workers = try (0..<2).map { worker in
+      try WorkerThread(name: "test \(worker)") {
+        var random = Generator(state: UInt64(worker))
+        var batch = PacketBatch()
+        for round in 0..<rounds {
+          batch.reset(at: Timestamp(milliseconds: 0))
+          while !batch.isFull {
+            var packet = Packets.udp
+            (packet[20], packet[21]) = (UInt8.random(in: 0...7, using: &random), UInt8.random(in: 0...255, using: &random))
+            batch.append(packet, at: Int64(round) * 200)
+          }
+          table.update(batch)
+        }
+      }
+    }
+    var packets: UInt64 = 0
+    var buffer = FlowRecordBuffer()
+    func take(at milliseconds: Int64, everything: Bool) {
+      var (stripe, more) = (0, true)
+      while more {
+        more = table.takeExpired(
+          at: Timestamp(milliseconds: milliseconds), everything: everything, from: &stripe, into: &buffer)
+        for i in 0..<buffer.count { packets += buffer[i].packets }
+        buffer.removeAll()
+      }
+    }
+    for round in 0..<rounds { take(at: Int64(round) * 200, everything: round % 50 == 0) }
+    for worker in workers { worker.join() }
+    table.forEachStripe { $0.assertInvariants() }
+    take(at: 0, everything: true)
+    #expect(packets + table.statistics.lost.packets == UInt64(2 * rounds * PacketBatch.capacity))
+    #expect(table.statistics.active == 0)
+  }
+}

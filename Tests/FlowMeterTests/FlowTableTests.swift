@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import FlowMeter
+
+/// A table with the means to feed it and to take from it.
+struct TableUnderTest: ~Copyable {
+  let table: FlowTable
+  private var batch = PacketBatch()
+
+  init(active: Int = 60, inactive: Int = 15, maxFlows: Int = 10_000) {
+    var configuration = FlowTable.Configuration()
+    configuration.expiration.activeTimeout = .seconds(active)
+    configuration.expiration.inactiveTimeout = .seconds(inactive)
+    configuration.maxFlows = maxFlows
+    table = FlowTable(configuration)
+  }
+
+  mutating func add(_ packet: [UInt8], at milliseconds: Int64) {
+    batch.reset(at: Timestamp(milliseconds: milliseconds))
+    batch.append(packet, at: milliseconds)
+    table.update(batch)
+    table.forEachStripe { $0.assertInvariants() }
+  }
+
+  /// Adds several packets as one batch.
+  mutating func add(_ packets: [(packet: [UInt8], milliseconds: Int64)]) {
+    batch.reset(at: Timestamp(milliseconds: .min))
+    for (packet, milliseconds) in packets { batch.append(packet, at: milliseconds) }
+    table.update(batch)
+    table.forEachStripe { $0.assertInvariants() }
+  }
+
+  func take(at milliseconds: Int64, everything: Bool = false, bufferCapacity: Int = 7) -> [FlowRecord] {
+    var (stripe, more, records) = (0, true, [FlowRecord]())
+    var buffer = FlowRecordBuffer(capacity: bufferCapacity)
+    while more {
+      more = table.takeExpired(
+        at: Timestamp(milliseconds: milliseconds), everything: everything, from: &stripe, into: &buffer)
+      for i in 0..<buffer.count { records.append(buffer[i]) }
+      buffer.removeAll()
+    }
+    table.forEachStripe { $0.assertInvariants() }
+    return records
+  }
+}
+
+@Suite("The flow table")
+struct FlowTableTests {
+  /// A TCP segment with these control bits.
+  static func tcp(_ bits: UInt8) -> [UInt8] {
+    var packet = Packets.tcp
+    packet[33] = bits
+    return packet
+  }
+
+  @Test("a slot is one cache line, an IPv6 slot one and a half, a key 48 octets")
+  func layout() {
+    #expect(MemoryLayout<FlowSlot>.stride == 64)
+    #expect(MemoryLayout<FlowSlotIPv6>.stride == 96)
+    #expect(MemoryLayout<FlowKey>.stride == 48)
+  }
+
+  @Test("packets of one key are one flow, with their sums, times and control bits")
+  func sums() throws {
+    var subject = TableUnderTest()
+    subject.add(Self.tcp(0x02), at: 1000)
+    subject.add(Self.tcp(0x18), at: 3500)
+    let records = subject.take(at: 3500, everything: true)
+    let record = try #require(records.first)
+    #expect(records.count == 1)
+    #expect(record.packets == 2)
+    #expect(record.octets == 80)
+    #expect(record.start == Timestamp(milliseconds: 1000))
+    #expect(record.end == Timestamp(milliseconds: 3500))
+    #expect(record.tcpControlBits == 0x1a)
+    #expect(record.key.source.text(.v4) == "192.0.2.1")
+    #expect(record.endReason == .forcedEnd)
+  }
+
+  @Test("an IPv6 flow keeps its addresses and flow label")
+  func ipv6() throws {
+    var subject = TableUnderTest()
+    subject.add(Packets.udpIPv6, at: 0)
+    subject.add(Packets.udpIPv6, at: 1)
+    let record = try #require(subject.take(at: 1, everything: true).first)
+    #expect(record.packets == 2)
+    #expect(record.key.source.text(.v6) == "2001:db8::1")
+    #expect(record.key.destination.text(.v6) == "2001:db8::2")
+    #expect(record.flowLabel == 0xabcde)
+  }
+
+  @Test("every part of the key tells flows apart")
+  func key() {
+    let changes: [(inout PacketObservation) -> Void] = [
+      { _ in }, { $0.key.source = IPAddress(IPv4Octets(storage: 9)) },
+      { $0.key.destination = IPAddress(IPv4Octets(storage: 9)) }, { $0.key.sourcePort += 1 },
+      { $0.key.destinationPort += 1 }, { $0.key.protocol = .udp }, { $0.key.classOfService = 1 },
+      { $0.key.ingressInterface = 1 }, { $0.key.outerTag = 1 }, { $0.key.innerTag = 1 },
+    ]
+    let hash = KeyHash()
+    var hashes: Set<UInt64> = []
+    for change in changes {
+      var observation = decode(Packets.tcp).observation
+      change(&observation)
+      hashes.insert(hash.hash(observation.key))
+    }
+    #expect(hashes.count == changes.count)
+  }
+
+  @Test("a flow idle for the inactive timeout ends with idleTimeout, within a second and not before")
+  func idle() throws {
+    var subject = TableUnderTest()
+    subject.add(Packets.udp, at: 1000)
+    #expect(subject.take(at: 15_999).isEmpty)
+    let record = try #require(subject.take(at: 17_000).first)
+    #expect(record.endReason == .idleTimeout)
+    #expect(subject.table.statistics.active == 0)
+  }
+
+  @Test("a TCP flow idle after FIN or RST ends with endOfFlowDetected", arguments: [UInt8(0x11), 0x14])
+  func endOfFlow(bits: UInt8) throws {
+    var subject = TableUnderTest()
+    subject.add(Self.tcp(0x02), at: 0)
+    subject.add(Self.tcp(bits), at: 10)
+    #expect(try #require(subject.take(at: 16_010).first).endReason == .endOfFlowDetected)
+  }
+
+  @Test("a flow that goes on is reported at the active timeout with what came since the last report")
+  func active() throws {
+    var subject = TableUnderTest()
+    var records: [FlowRecord] = []
+    for second in 0..<150 {
+      subject.add(Packets.udp, at: Int64(second) * 1000)
+      records += subject.take(at: Int64(second) * 1000)
+    }
+    records += subject.take(at: 149_000, everything: true)
+    #expect(records.map(\.packets) == [60, 60, 30])
+    #expect(records.map(\.endReason) == [.activeTimeout, .activeTimeout, .forcedEnd])
+    #expect(records.map(\.start.milliseconds) == [0, 60_000, 120_000])
+    #expect(records.map(\.end.milliseconds) == [59_000, 119_000, 149_000])
+  }
+
+  @Test("a quiet flow past the active timeout leaves on time")
+  func quietActive() throws {
+    var subject = TableUnderTest(active: 20, inactive: 15)
+    subject.add(Packets.udp, at: 0)
+    subject.add(Packets.udp, at: 14_000)
+    #expect(subject.take(at: 19_999).isEmpty)
+    #expect(try #require(subject.take(at: 21_000).first).endReason == .activeTimeout)
+  }
+
+  @Test("records depend on the packets' times, not on when somebody looked", arguments: [1, 7, 1000])
+  func cadence(step: Int) {
+    var subject = TableUnderTest()
+    var records: [FlowRecord] = []
+    let times: [Int64] = [0, 5_000, 20_000, 34_999, 50_000, 79_999, 95_000, 400_000]
+    for (i, time) in times.enumerated() {
+      subject.add(Packets.udp, at: time)
+      if i % step == 0 { records += subject.take(at: time) }
+    }
+    records += subject.take(at: 400_000, everything: true)
+    records.sort { $0.start < $1.start }
+    #expect(records.map(\.start.milliseconds) == [0, 20_000, 50_000, 79_999, 95_000, 400_000])
+    #expect(records.map(\.packets) == [2, 2, 1, 1, 1, 1])
+  }
+
+  @Test("packets out of order belong to their flow and move its first packet back")
+  func outOfOrder() throws {
+    var subject = TableUnderTest()
+    subject.add(Packets.udp, at: 10_000)
+    subject.add(Packets.udp, at: 9_000)
+    subject.add(Packets.udp, at: 9_500)
+    let record = try #require(subject.take(at: 10_000, everything: true).first)
+    #expect(record.packets == 3)
+    #expect(record.start == Timestamp(milliseconds: 9_000))
+    #expect(record.end == Timestamp(milliseconds: 10_000))
+  }
+
+  @Test(
+    "jumps of time forwards and backwards lose nothing",
+    arguments: [[0, 4_000_000_000_000, 100], [1_700_000_000_000, 0, 1_700_000_000_000], [5, 4, 3, -1_000_000]])
+  func jumps(times: [Int64]) {
+    var subject = TableUnderTest()
+    var records: [FlowRecord] = []
+    var latest = Int64.min
+    for time in times {
+      subject.add(Packets.udp, at: time)
+      subject.add(Packets.udpIPv6, at: time)
+      latest = max(latest, time)
+      records += subject.take(at: latest)
+    }
+    records += subject.take(at: latest, everything: true)
+    #expect(records.reduce(0) { $0 + $1.packets } == UInt64(times.count * 2))
+    #expect(subject.table.statistics.active == 0)
+  }
+
+  @Test("at the cap the flow nearest to its end leaves early with lackOfResources, and no packet is lost")
+  func cap() {
+    var subject = TableUnderTest(maxFlows: 100)
+    let base = Packets.ipv4(protocol: 17, [0, 0, 0, 9, 0, 8, 0, 0])
+    for i in 0..<250 {
+      var packet = base
+      (packet[20], packet[21]) = (UInt8(i >> 8), UInt8(i & 0xff))
+      subject.add(packet, at: Int64(i) * 20)
+      // An old flow that goes on is not the one to leave.
+      if i % 10 == 0 { subject.add(Packets.udp, at: Int64(i) * 20) }
+      #expect(subject.table.statistics.active <= 100)
+    }
+    let records = subject.take(at: 5000, everything: true)
+    #expect(records.reduce(0) { $0 + $1.packets } == 275)
+    #expect(records.filter { $0.endReason == .lackOfResources }.count == 151)
+    #expect(records.filter { $0.key.destinationPort == 53 }.map(\.packets) == [25])
+    #expect(subject.table.statistics.evicted == 151)
+  }
+
+  @Test("ended flows that nobody takes are dropped at a bound, and counted")
+  func patience() {
+    var subject = TableUnderTest(maxFlows: 1)
+    var packet = Packets.udp
+    for i in 0..<3000 {
+      (packet[20], packet[21]) = (UInt8(i >> 8), UInt8(i & 0xff))
+      subject.add(packet, at: Int64(i))
+    }
+    let lost = subject.table.statistics.lost
+    let records = subject.take(at: 3000, everything: true)
+    #expect(lost.packets > 0)
+    #expect(UInt64(records.count) + lost.packets == 3000)
+    #expect(lost.octets == lost.packets * 28)
+  }
+}
