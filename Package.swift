@@ -21,7 +21,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
   ],
   targets: [
-    .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+    .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),
     .target(name: "CShims"),
     .target(name: "FlowMeter", dependencies: ["CPcap", "CShims"], swiftSettings: settings),
     .target(name: "FlowExport", dependencies: ["CShims", "FlowMeter"], swiftSettings: settings),

@@ -11,6 +11,25 @@ struct Flowprobe: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "flowprobe",
     abstract: "Meters IP packets into flows and exports them as IPFIX, NetFlow v9 or v5.",
+    version: version,
+    subcommands: [Meter.self, ListFields.self],
+    defaultSubcommand: Meter.self)
+
+  /// Who asks for help wants the options of the main job, whose name need not be given.
+  static func main() {
+    if ["-h", "--help"].contains(CommandLine.arguments.dropFirst().first) {
+      print(helpMessage(for: Meter.self))
+    } else {
+      main(nil)
+    }
+  }
+}
+
+/// The program's main job; the name need not be given.
+struct Meter: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "meter",
+    abstract: "Meters IP packets into flows and exports them as IPFIX, NetFlow v9 or v5.",
     usage: """
       flowprobe -i INTERFACE [-i INTERFACE ...] [--dest LIST] [OPTIONS] [FILTER WORDS]
       flowprobe -r FILE [--dest LIST] [OPTIONS] [FILTER WORDS]
@@ -23,16 +42,7 @@ struct Flowprobe: ParsableCommand {
         flowprobe -i eth0 -i eth1 --dest [2001:db8::1]:4739 --protocol v9 not port 22
         flowprobe -r capture.pcap
         flowprobe -r capture.pcap --json | jq .octetDeltaCount
-      """,
-    version: version,
-    subcommands: [Meter.self, ListFields.self],
-    defaultSubcommand: Meter.self)
-}
-
-/// The program's main job; the name need not be given.
-struct Meter: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "meter", abstract: "Meters packets; what flowprobe does if no subcommand is named.")
+      """)
 
   @OptionGroup(title: "Metering options") var metering: MeteringOptions
   @OptionGroup(title: "Export options") var export: ExportOptions
