@@ -8,10 +8,7 @@ internal import Glibc
 enum Console {
   static let errorIsTerminal = isatty(STDERR_FILENO) == 1
 
-  /// A sentence about what went wrong.
-  static func error(_ text: String) { line("flowprobe: \(text)") }
-
-  /// A line of the summary or a notice.
+  /// A sentence about what went wrong, a notice, or a line of the summary.
   static func say(_ text: String) { line("flowprobe: \(text)") }
 
   /// Replaces the line that shows the progress of a long read.
@@ -29,7 +26,12 @@ enum Console {
       var offset = 0
       while offset < octets.count {
         let count = unsafe Glibc.write(descriptor, octets.baseAddress! + offset, octets.count - offset)
-        if count < 0, errno == EINTR || errno == EAGAIN { continue }
+        if count < 0, errno == EINTR { continue }
+        if count < 0, errno == EAGAIN {
+          var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+          _ = unsafe poll(&entry, 1, 1000)
+          continue
+        }
         guard count > 0 else { return errno }
         offset += count
       }

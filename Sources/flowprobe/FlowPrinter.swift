@@ -71,8 +71,7 @@ struct FlowTableText {
       String(record.start.iso8601.dropLast()).replacing("T", with: " "),
       "\(duration / 1000).\(String(duration % 1000 + 1000).dropFirst())",
       name(key.protocol),
-      endpoint(key.source, key, key.sourcePort),
-      endpoint(key.destination, key, key.destinationPort),
+      source(key), destination(key),
       "\(record.packets)", "\(record.octets)",
       key.protocol == .tcp ? flags(record.tcpControlBits) : "-",
       "\(key.classOfService)", "\(key.ingressInterface)", tags.isEmpty ? "-" : tags.joined(separator: "/"),
@@ -100,15 +99,25 @@ struct FlowTableText {
     return text
   }
 
-  private static func endpoint(_ address: IPAddress, _ key: FlowKey, _ port: UInt16) -> String {
-    let text = address.text(key.version)
-    switch key.protocol {
-    case .tcp, .udp, .udpLite, .sctp, .dccp: return key.version == .v4 ? "\(text):\(port)" : "[\(text)]:\(port)"
-    case .icmp, .icmpv6:
-      // Type and code stand in the destination port.
-      return address == key.destination && address != key.source ? "\(text) \(port >> 8)/\(port & 0xff)" : text
-    default: return text
-    }
+  private static func source(_ key: FlowKey) -> String {
+    hasPorts(key) ? endpoint(key.source, key.sourcePort, key.version) : key.source.text(key.version)
+  }
+
+  private static func destination(_ key: FlowKey) -> String {
+    if hasPorts(key) { return endpoint(key.destination, key.destinationPort, key.version) }
+    let text = key.destination.text(key.version)
+    guard [.icmp, .icmpv6].contains(key.protocol) else { return text }
+    // Type and code stand in the destination port.
+    return "\(text) \(key.destinationPort >> 8)/\(key.destinationPort & 0xff)"
+  }
+
+  private static func hasPorts(_ key: FlowKey) -> Bool {
+    [.tcp, .udp, .udpLite, .sctp, .dccp].contains(key.protocol)
+  }
+
+  private static func endpoint(_ address: IPAddress, _ port: UInt16, _ version: IPVersion) -> String {
+    let text = address.text(version)
+    return version == .v4 ? "\(text):\(port)" : "[\(text)]:\(port)"
   }
 
   private static func name(_ number: IPProtocol) -> String {

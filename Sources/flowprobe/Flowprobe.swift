@@ -56,13 +56,12 @@ struct Meter: ParsableCommand {
 
   func run() throws {
     let configuration = try ProbeConfiguration(metering, export, output)
-    Signals.prepare()
     let succeeded: Bool
     do throws(CaptureError) {
       let probe = try Probe(configuration)
       succeeded = probe.run()
     } catch {
-      Console.error(error.description)
+      Console.say(error.description)
       succeeded = false
     }
     if !succeeded { throw ExitCode.failure }

@@ -20,6 +20,7 @@ final class Probe: @unchecked Sendable {
   // Each belongs to its thread once run() has started it.
   private var interfaces: [CaptureInterface] = []
   private var file: CaptureFile?
+  private var counters: [MeteringCounters] = []
   private var metering: [MeteringProcess] = []
   private var collectors: [CollectorExporter] = []
   private var exporting: ExportingProcess!
@@ -29,29 +30,37 @@ final class Probe: @unchecked Sendable {
   /// Opens the sources; a Collector that cannot be reached is no error.
   init(_ configuration: ProbeConfiguration) throws(CaptureError) {
     self.configuration = configuration
+    table = FlowTable(configuration.table)
+    var sources: [any PacketSource] = []
     switch configuration.source {
-    case .file(let path): file = try CaptureFile(path: path, filter: configuration.filter)
+    case .file(let path):
+      let file = try CaptureFile(path: path, filter: configuration.filter)
+      self.file = file
+      sources = [file]
+      makeExporters(interfaces: [])
     case .interfaces(let names):
+      // A destination's name may take a while to look up: before the first packet is captured.
+      makeExporters(interfaces: names)
       for name in names {
         interfaces.append(try CaptureInterface(name: name, configuration.capture, clock: clock))
       }
+      sources = interfaces
     }
-    table = FlowTable(configuration.table)
-    let sources: [any PacketSource] = file.map { [$0] } ?? interfaces
-    metering = sources.map {
-      MeteringProcess(
-        source: $0, table: table, fragments: configuration.fragments,
-        ownSessions: file == nil ? ownSessions : nil)
+    for (source, counters) in zip(sources, counters) {
+      metering.append(
+        MeteringProcess(
+          source: source, table: table, fragments: configuration.fragments, counters: counters,
+          ownSessions: file == nil ? ownSessions : nil, clock: file == nil ? clock : nil))
     }
-    let counters = metering.map(\.counters)
-    let observed = interfaces.compactMap { interface in
-      interface.ifIndex.map { ObservedInterface(index: $0, name: interface.name) }
-    }
+  }
+
+  private func makeExporters(interfaces names: [String]) {
+    counters = (0..<max(1, names.count)).map { _ in MeteringCounters() }
     collectors = configuration.destinations.enumerated().map { number, destination in
       CollectorExporter(
         to: destination, configuration.export, number: number, ownSessions: ownSessions,
-        context: { [table, started] in
-          Self.context(table, counters, observed, started: started)
+        context: { [table, started, counters] in
+          Self.context(table, counters, names, started: started)
         }, report: { Console.say($0.description) })
     }
     let printer = FlowPrinter(json: configuration.printsJSON) { [weak self] in self?.outputIsClosed($0) }
@@ -59,7 +68,7 @@ final class Probe: @unchecked Sendable {
   }
 
   private static func context(
-    _ table: FlowTable, _ counters: [MeteringCounters], _ interfaces: [ObservedInterface], started: Timestamp
+    _ table: FlowTable, _ counters: [MeteringCounters], _ interfaces: [String], started: Timestamp
   ) -> ExporterContext {
     var context = ExporterContext()
     let statistics = table.statistics
@@ -71,30 +80,30 @@ final class Probe: @unchecked Sendable {
       context.ignoredPackets +=
         statistics.kernelDrops + statistics.unmeteredPackets - statistics[.notIP]
     }
-    context.interfaces = interfaces
+    context.interfaces = interfaces.flatMap { ObservedInterface.named($0) }
     return context
   }
 
   /// Runs until the file is read or a signal comes. False where something failed, which has been told.
   func run() -> Bool {
+    Signals.prepare()
     do throws(SystemError) {
       if let file {
         let worker = try WorkerThread(name: "meter \(file.name.split(separator: "/").last ?? "")") {
           self.readFile()
           Signals.wakeMain()
         }
-        Signals.wait()
+        Signals.waitForEnd()
         stop()
-        worker.interrupt()
-        worker.join()
+        worker.interruptAndJoin()
       } else {
         try runLive()
       }
     } catch {
-      Console.error("cannot start a thread: \(error); raise the limit of processes ('ulimit -u')")
+      Console.say("cannot start a thread: \(error); raise the limit of processes ('ulimit -u')")
       return false
     }
-    Summary.print(table, metering.map(\.counters), collectors, isLive: file == nil)
+    Summary.print(table, counters, collectors, isLive: file == nil)
     return !hasFailed.load(ordering: .relaxed)
   }
 
@@ -102,7 +111,7 @@ final class Probe: @unchecked Sendable {
   private func outputIsClosed(_ error: SystemError) {
     if error.code != EPIPE {
       hasFailed.store(true, ordering: .relaxed)
-      Console.error("cannot write to standard output: \(error); make room, or send it elsewhere")
+      Console.say("cannot write to standard output: \(error); make room, or send it elsewhere")
     }
     isStopping.store(true, ordering: .relaxed)
     Signals.wakeMain()
@@ -138,13 +147,13 @@ extension Probe {
     } catch {
       if !isStopping.load(ordering: .relaxed) {
         hasFailed.store(true, ordering: .relaxed)
-        Console.error(error.description)
+        Console.say(error.description)
       }
     }
     process.finish()
     exporting.export(at: fileInstant(process.latestPacket), everything: true)
     // Of a file there is no later chance.
-    if collectors.contains(where: { $0.statistics.lost.flows > 0 }) { hasFailed.store(true, ordering: .relaxed) }
+    if table.statistics.lost.flows > 0 || collectors.contains(where: { $0.statistics.lost.flows > 0 }) { hasFailed.store(true, ordering: .relaxed) }
   }
 
   /// The device is taken to have started twenty days before the first packet that was read: sysUpTime has 49.7 days,
@@ -167,7 +176,7 @@ extension Probe {
         try WorkerThread(name: "meter \(interface.name)") { self.meter(self.metering[place], self.interfaces[place]) })
     }
     let exporter = try WorkerThread(name: "export") { self.export() }
-    Signals.wait()
+    Signals.waitForEnd()
     stop()
     for meter in meters { meter.join() }
     metersHaveStopped.store(true, ordering: .releasing)
@@ -190,7 +199,7 @@ extension Probe {
       try drain(process)
     } catch {
       hasFailed.store(true, ordering: .relaxed)
-      Console.error(error.description)
+      Console.say(error.description)
       Signals.wakeMain()
     }
     process.finish()
@@ -205,9 +214,11 @@ extension Probe {
 
   /// A few times a second, and whenever a stripe is crowded.
   private func export() {
+    var losses = LossReport(table, counters)
     while !metersHaveStopped.load(ordering: .acquiring) {
       clock.adjust()
       exporting.export(at: liveInstant)
+      losses.tell()
       wake.wait(.milliseconds(100))
     }
     exporting.export(at: liveInstant, everything: true)

@@ -28,6 +28,8 @@ struct ProbeConfiguration {
     table = FlowTable.Configuration()
     table.expiration = metering.expiration
     table.maxFlows = metering.maxflows
+    // The same file gives the same records on every run.
+    if metering.read != nil { table.hashSeed = 1 }
     destinations = try export.destinations()
     self.export = export.configuration(readsFile: metering.read != nil)
     printsJSON = output.json

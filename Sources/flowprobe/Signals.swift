@@ -1,37 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Unsafe: signal sets of ours.
+// Unsafe: signal sets and actions of ours.
 
 internal import Glibc
-internal import Synchronization
 
 /// The signals that end the program, waited for by the main thread, and the news that work is done.
 enum Signals {
   /// Sent by the program to itself when a file has been read.
   private static let done = SIGUSR2
-  private static let ending = [SIGINT, SIGTERM, SIGHUP, done]
 
-  /// Blocks the signals, so that they wait for ``wait()``: before any other thread could take them.
+  /// Blocks the signals, so that they wait for ``waitForEnd()``: once the sources are open, which may take long and may
+  /// be given up at any time.
   static func prepare() {
     signal(SIGPIPE, SIG_IGN)
-    var set = set()
+    var set = ending
     unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
   }
 
-  /// Waits until the program shall end.
-  static func wait() {
-    var set = set()
+  /// Waits until the program shall end. A second signal ends it at once.
+  static func waitForEnd() {
+    var set = ending
     var number: Int32 = 0
     unsafe sigwait(&set, &number)
+    unsafe sigdelset(&set, done)
+    unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
-  /// Wakes ``wait()``; any thread.
+  /// Ends ``waitForEnd()``; any thread.
   static func wakeMain() { kill(getpid(), done) }
 
-  private static func set() -> sigset_t {
+  /// Those that are not ignored from the start, as nohup does with SIGHUP.
+  private static var ending: sigset_t {
     var set = sigset_t()
     unsafe sigemptyset(&set)
-    for number in ending { unsafe sigaddset(&set, number) }
+    for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) { unsafe sigaddset(&set, number) }
+    unsafe sigaddset(&set, done)
     return set
+  }
+
+  private static func isIgnored(_ number: Int32) -> Bool {
+    var action = sigaction()
+    unsafe sigaction(number, nil, &action)
+    // SIG_IGN is the address 1.
+    return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
   }
 }

@@ -142,6 +142,14 @@ struct DecoderTests {
     #expect(endless.remark == .extensionHeadersTruncated)
   }
 
+  @Test("an extension header behind the end of the datagram is not one")
+  func headerInPadding() {
+    let packet = Packets.ipv6(nextHeader: 0, []) + Packets.octets("3a 00 01 04 00 00 00 00")
+    let seen = decode(packet)
+    #expect(seen.observation.key.protocol == .hopByHop)
+    #expect(seen.remark == .extensionHeadersTruncated)
+  }
+
   @Test("a jumbogram counts its Jumbo Payload length")
   func jumbogram() {
     var packet = Packets.ipv6(nextHeader: 0, Packets.octets("11 00 c2 04 00 01 86 a0 00 01 00 02 00 00 00 00"))

@@ -40,23 +40,11 @@ struct FlowTableModelTests {
     }
   }
 
-  /// SplitMix64 (Steele, Lea, Flood 2014): the same numbers every time.
-  struct Generator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var z = state
-      z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-      z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-      return z ^ z >> 31
-    }
-  }
-
   @Test(
     "any sequence of packets and takings gives the same records",
     arguments: [(1, 40, 2), (2, 1000, 200), (3, 5000, 3000), (4, 20_000, 60_000)] as [(UInt64, Int, Int64)])
   func random(seed: UInt64, keys: Int, longestPause: Int64) {
-    var random = Generator(state: seed)
+    var random = SplitMix64(state: seed)
     var subject = TableUnderTest(active: 20, inactive: 5, maxFlows: 100_000)
     var model = Model(active: 20_000, inactive: 5_000)
     var records: [FlowRecord] = []
@@ -98,7 +86,7 @@ struct FlowTableModelTests {
     let rounds = 300
     let workers = try (0..<2).map { worker in
       try WorkerThread(name: "test \(worker)") {
-        var random = Generator(state: UInt64(worker))
+        var random = SplitMix64(state: UInt64(worker))
         var batch = PacketBatch()
         for round in 0..<rounds {
           batch.reset(at: Timestamp(milliseconds: 0))
@@ -114,10 +102,10 @@ struct FlowTableModelTests {
     var packets: UInt64 = 0
     var buffer = FlowRecordBuffer()
     func take(at milliseconds: Int64, everything: Bool) {
-      var (stripe, more) = (0, true)
+      var (sweep, more) = (FlowTableSweep(), true)
       while more {
         more = table.takeExpired(
-          at: Timestamp(milliseconds: milliseconds), everything: everything, from: &stripe, into: &buffer)
+          at: Timestamp(milliseconds: milliseconds), everything: everything, sweep: &sweep, into: &buffer)
         for i in 0..<buffer.count { packets += buffer[i].packets }
         buffer.removeAll()
       }

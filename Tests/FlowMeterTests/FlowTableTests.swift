@@ -33,11 +33,11 @@ struct TableUnderTest: ~Copyable {
   }
 
   func take(at milliseconds: Int64, everything: Bool = false, bufferCapacity: Int = 7) -> [FlowRecord] {
-    var (stripe, more, records) = (0, true, [FlowRecord]())
+    var (sweep, more, records) = (FlowTableSweep(), true, [FlowRecord]())
     var buffer = FlowRecordBuffer(capacity: bufferCapacity)
     while more {
       more = table.takeExpired(
-        at: Timestamp(milliseconds: milliseconds), everything: everything, from: &stripe, into: &buffer)
+        at: Timestamp(milliseconds: milliseconds), everything: everything, sweep: &sweep, into: &buffer)
       for i in 0..<buffer.count { records.append(buffer[i]) }
       buffer.removeAll()
     }

@@ -96,6 +96,39 @@ struct FragmentTests {
     #expect(batch.statistics.orphanedFragments == 2000)
   }
 
+  @Test("a first fragment may release more that waited than a batch holds")
+  func burst() {
+    var batch = PacketBatch()
+    let fragments = Self.fragments()
+    for number in 0..<500 {
+      if number % 100 == 0 { batch.reset(at: Timestamp(milliseconds: 0)) }
+      batch.append(fragments[1], at: Int64(number))
+    }
+    batch.reset(at: Timestamp(milliseconds: 0))
+    for _ in 0..<50 { batch.append(Packets.tcp, at: 500) }
+    batch.append(fragments[0], at: 500)
+    for _ in 0..<50 { batch.append(Packets.tcp, at: 500) }
+    #expect(batch.count == 601)
+    #expect(batch.waitingFragments == 0)
+    let table = FlowTable()
+    table.update(batch)
+    #expect(MeteringTests.totals(of: table).packets == 601)
+  }
+
+  @Test("a capture is read to its end though more fragments than a batch holds wait too long at once")
+  func overdueBurst() throws {
+    let later = (0..<400).map { Self.fragments(identification: UInt16($0))[1] }
+    let source = PacketList(
+      [Array(later[..<100]), Array(later[100..<200]), Array(later[200..<300]), Array(later[300...])]
+        + [[Packets.tcp]] + [[Packets.udp]], secondsBetween: 2)
+    let table = FlowTable()
+    let process = MeteringProcess(source: source, table: table)
+    while case .more = try process.meter(timeout: .zero).outcome {}
+    process.finish()
+    #expect(process.counters.statistics.meteredPackets == 402)
+    #expect(MeteringTests.totals(of: table).packets == 402)
+  }
+
   @Test("--fragments zero gives later fragments ports 0 at once")
   func zero() {
     var batch = PacketBatch(fragments: .zero)

@@ -8,13 +8,19 @@ import Testing
 /// Packets from a list.
 final class PacketList: PacketSource {
   let name = "list"
-  var rounds: [[[UInt8]]]
+  private var rounds: [[[UInt8]]]
+  private var time: Int64 = 0
+  private let step: Int64
 
-  init(_ rounds: [[[UInt8]]]) { self.rounds = rounds }
+  init(_ rounds: [[[UInt8]]], secondsBetween: Int64 = 0) {
+    self.rounds = rounds
+    step = secondsBetween * 1000
+  }
 
   func receive(timeout: Duration, into batch: inout PacketBatch) throws(CaptureError) -> ReceiveOutcome {
     guard !rounds.isEmpty else { return .end }
-    for packet in rounds.removeFirst() { batch.append(packet, at: 0) }
+    for packet in rounds.removeFirst() { batch.append(packet, at: time) }
+    time += step
     return .more
   }
 
@@ -26,11 +32,11 @@ struct MeteringTests {
   static let sample = #filePath.replacing("FlowMeterTests/MeteringTests.swift", with: "Vectors/sample.pcap")
 
   static func totals(of table: FlowTable) -> FlowTotals {
-    var (totals, stripe, more) = (FlowTotals(), 0, true)
+    var (totals, sweep, more) = (FlowTotals(), FlowTableSweep(), true)
     var buffer = FlowRecordBuffer()
     while more {
       more = table.takeExpired(
-        at: Timestamp(milliseconds: 0), everything: true, from: &stripe, into: &buffer)
+        at: Timestamp(milliseconds: 0), everything: true, sweep: &sweep, into: &buffer)
       for i in 0..<buffer.count {
         totals.add(FlowTotals(flows: 1, packets: buffer[i].packets, octets: buffer[i].octets))
       }
@@ -96,7 +102,7 @@ struct MeteringTests {
   func truncated() throws {
     let (reader, writer) = try pipe()
     let whole = try readFile(Self.sample)
-    _ = whole[..<5000].withUnsafeBytes { unsafe write(writer, $0.baseAddress, $0.count) }
+    _ = unsafe whole[..<5000].withUnsafeBytes { unsafe write(writer, $0.baseAddress, $0.count) }
     close(writer)
     let table = FlowTable()
     let process = MeteringProcess(source: try CaptureFile(path: "/proc/self/fd/\(reader)"), table: table)
@@ -115,10 +121,10 @@ struct MeteringTests {
   }
 
   private func readFile(_ path: String) throws -> [UInt8] {
-    let descriptor = open(path, O_RDONLY)
+    let descriptor = unsafe open(path, O_RDONLY)
     try #require(descriptor >= 0)
     defer { close(descriptor) }
-    return [UInt8](unsafeUninitializedCapacity: 1 << 20) { buffer, count in
+    return unsafe [UInt8](unsafeUninitializedCapacity: 1 << 20) { buffer, count in
       count = unsafe max(0, read(descriptor, buffer.baseAddress, buffer.count))
     }
   }

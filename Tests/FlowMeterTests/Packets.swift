@@ -62,7 +62,7 @@ func decode(
   let metadata = CaptureMetadata(
     time: Timestamp(milliseconds: 1000), wireLength: wireLength ?? bytes.count, linkType: linkType)
   do throws(DecodeFailure) {
-    let remark = try PacketDecoder().decode(bytes.span.bytes, metadata, into: &observation)
+    let remark = unsafe try PacketDecoder().decode(bytes.span.bytes, metadata, into: &observation)
     return (observation, remark, nil)
   } catch {
     return (observation, nil, error)
@@ -72,7 +72,7 @@ func decode(
 extension PacketBatch {
   /// Adds a raw IP packet at a time.
   mutating func append(_ bytes: [UInt8], at milliseconds: Int64) {
-    append(
+    unsafe append(
       bytes.span.bytes,
       CaptureMetadata(
         time: Timestamp(milliseconds: milliseconds), wireLength: bytes.count, linkType: .raw))

@@ -16,6 +16,8 @@ final class NetFlow5Encoder: MessageEncoder {
   private var records = MessageBuffer(capacity: mostRecords * recordLength)
   private var message = MessageBuffer(capacity: headerLength + mostRecords * recordLength)
   private var flows = FlowTotals()
+  /// How many parts of the current record have been added.
+  private var part: UInt64 = 0
 
   init(engineID: UInt8, messageLimit: Int) {
     self.engineID = engineID
@@ -28,24 +30,29 @@ final class NetFlow5Encoder: MessageEncoder {
   ) {
     while next < records.count, !batch.isFull {
       let record = records[next]
-      if record.key.version == .v4 {
-        append(record, at: instant, to: &batch)
-      } else {
+      if record.key.version != .v4 {
         rejected.add(FlowTotals(flows: 1, packets: record.packets, octets: record.octets))
+        next += 1
+      } else if appendPart(of: record, at: instant, to: &batch) {
+        next += 1
       }
-      next += 1
     }
   }
 
-  /// A Flow that counts more than 32 bits hold leaves as several records, whose sum is exact.
-  private func append(_ record: FlowRecord, at instant: ExportInstant, to batch: inout MessageBatch) {
+  /// Adds the record, or the next part of it: a Flow that counts more than 32 bits hold leaves as several records, whose
+  /// sum is exact. True where that was the last part.
+  private func appendPart(of record: FlowRecord, at instant: ExportInstant, to batch: inout MessageBatch) -> Bool {
     let most = UInt64(UInt32.max)
-    let parts = max(1, (record.packets + most - 1) / most, (record.octets + most - 1) / most)
-    for part in 0..<parts {
-      append(
-        record, packets: Self.share(part, of: record.packets, in: parts),
-        octets: Self.share(part, of: record.octets, in: parts), at: instant, to: &batch)
-    }
+    let parts = max(1, Self.parts(of: record.packets, each: most), Self.parts(of: record.octets, each: most))
+    append(
+      record, packets: Self.share(part, of: record.packets, in: parts),
+      octets: Self.share(part, of: record.octets, in: parts), at: instant, to: &batch)
+    part = part + 1 < parts ? part + 1 : 0
+    return part == 0
+  }
+
+  private static func parts(of whole: UInt64, each most: UInt64) -> UInt64 {
+    whole / most + (whole % most == 0 ? 0 : 1)
   }
 
   /// Parts that differ by one at most and add up to the whole.

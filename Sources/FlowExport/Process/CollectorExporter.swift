@@ -18,7 +18,9 @@ public final class CollectorExporter: FlowRecordConsumer {
   private var connection: CollectorConnection
   private var pace: Pace
   private var options = OptionsSchedule()
-  private var hasSentTemplates = false
+  private var repeatTemplates = false
+  /// When the templates are sent next, by the monotonic clock, beside the encoder's own rules; nil: not before those.
+  private var nextTemplates: Timestamp? = Timestamp(milliseconds: 0)
   private var trouble = Trouble()
   private var counters = ExportStatistics()
   private let published = Mutex(ExportStatistics())
@@ -51,8 +53,10 @@ public final class CollectorExporter: FlowRecordConsumer {
     case .unchanged: break
     case .opened(let movedTo):
       if let movedTo { report(.moved(destination: destination, to: movedTo)) }
-      // Whoever listens there now has seen no template.
-      hasSentTemplates = false
+      // Whoever listens there now has seen no template and no options.
+      nextTemplates = Timestamp(milliseconds: 0)
+      options = OptionsSchedule()
+      repeatTemplates = true
     case .failed(let error):
       note(error.reason)
     }
@@ -61,13 +65,25 @@ public final class CollectorExporter: FlowRecordConsumer {
       if limit < encoder.messageLimit { flush(at: instant) }
       encoder.messageLimit = limit
     }
-    if !hasSentTemplates || encoder.templatesAreDue(at: instant) {
-      encoder.sendTemplates(at: instant, to: &batch)
-      if !hasSentTemplates { options = OptionsSchedule() }
-      hasSentTemplates = true
-    }
+    sendTemplates(at: instant)
     sendOptions(at: instant)
     tellTrouble()
+  }
+
+  private func sendTemplates(at instant: ExportInstant) {
+    let now = Timestamp.monotonicClock()
+    guard nextTemplates.map({ now >= $0 }) ?? false || encoder.templatesAreDue(at: instant) else { return }
+    if batch.isFull { send() }
+    encoder.sendTemplates(at: instant, to: &batch)
+    // RFC 7011 section 8.4 wants several copies at the start: datagrams get lost.
+    nextTemplates = repeatTemplates ? now.advanced(byMilliseconds: 5000) : nil
+    repeatTemplates = false
+  }
+
+  /// Sees to it that templates go out again soon: some were lost.
+  private func templatesAreMissed() {
+    let soon = Timestamp.monotonicClock().advanced(byMilliseconds: 1000)
+    nextTemplates = min(nextTemplates ?? soon, soon)
   }
 
   /// What any path takes (RFC 1122 section 3.3.2: 576 octets), less headers.
@@ -133,7 +149,10 @@ public final class CollectorExporter: FlowRecordConsumer {
       pace.wait(for: chunk)
       let outcome = session.send(batch, next..<next + chunk)
       counters.refusals += UInt64(outcome.refusals)
-      if outcome.refusals > 0 { note("connection refused", times: outcome.refusals) }
+      if outcome.refusals > 0 {
+        note("connection refused", times: outcome.refusals)
+        templatesAreMissed()
+      }
       for i in next..<next + outcome.sent {
         counters.messages += 1
         counters.octets += UInt64(batch.contents[i].length)
@@ -144,6 +163,7 @@ public final class CollectorExporter: FlowRecordConsumer {
         note(error.reason)
         // A full buffer or a missing route will not mend itself within this batch.
         lose(next..<batch.count, error.kind)
+        if error.kind == .other { connection.abandon() }
         break
       }
     }
@@ -151,6 +171,7 @@ public final class CollectorExporter: FlowRecordConsumer {
   }
 
   private func lose(_ range: Range<Int>, _ kind: ExportError.Kind) {
+    templatesAreMissed()
     counters.errors[kind, default: 0] += UInt64(range.count)
     for i in range { counters.lost.add(batch.contents[i].flows) }
   }

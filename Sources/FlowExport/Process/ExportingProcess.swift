@@ -35,9 +35,9 @@ public final class ExportingProcess {
   ///   - flush: sends what does not fill a message too; without it records may wait for the next pass.
   public func export(at instant: ExportInstant, everything: Bool = false, flush: Bool = true) {
     for consumer in consumers { consumer.begin(at: instant) }
-    var (stripe, more) = (0, true)
+    var (sweep, more) = (FlowTableSweep(), true)
     while more {
-      more = table.takeExpired(at: instant.now, everything: everything, from: &stripe, into: &buffer)
+      more = table.takeExpired(at: instant.now, everything: everything, sweep: &sweep, into: &buffer)
       guard buffer.count > 0 else { continue }
       for consumer in consumers { consumer.consume(buffer, at: instant) }
       buffer.removeAll()

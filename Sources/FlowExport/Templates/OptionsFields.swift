@@ -75,7 +75,7 @@ enum OptionsKind: CaseIterable, Sendable {
       ]
     case .system:
       [
-        Field(160, "systemInitTimeMilliseconds", octets: \.started, time: true),
+        .wallTime(160, "systemInitTimeMilliseconds", \.started),
         Field(300, "observationDomainName") { ShortDescription(text: $0.program) },
       ]
     case .meteringStatistics:
@@ -89,16 +89,16 @@ enum OptionsKind: CaseIterable, Sendable {
       // RFC 7011 section 4.2 asks for the octets too (165); of packets that the kernel dropped nobody knows them.
       [
         Field(164, "ignoredPacketTotalCount", \.ignoredPackets),
-        Field(152, "flowStartMilliseconds", octets: \.ignoring.first, time: true),
-        Field(153, "flowEndMilliseconds", octets: \.ignoring.last, time: true),
+        .wallTime(152, "flowStartMilliseconds", \.ignoring.first),
+        .wallTime(153, "flowEndMilliseconds", \.ignoring.last),
       ]
     case .exportingReliability:
       [
         Field(166, "notSentFlowTotalCount", \.notSent.flows),
         Field(167, "notSentPacketTotalCount", \.notSent.packets),
         Field(168, "notSentOctetTotalCount", \.notSent.octets),
-        Field(152, "flowStartMilliseconds", octets: \.losing.first, time: true),
-        Field(153, "flowEndMilliseconds", octets: \.losing.last, time: true),
+        .wallTime(152, "flowStartMilliseconds", \.losing.first),
+        .wallTime(153, "flowEndMilliseconds", \.losing.last),
       ]
     case .interface:
       [
@@ -112,9 +112,9 @@ enum OptionsKind: CaseIterable, Sendable {
 
 extension Field where Record == ExporterOptions {
   /// A time that stands by the wall clock already.
-  fileprivate init(
-    _ id: UInt16, _ name: String, octets path: any KeyPath<Record, Timestamp> & Sendable, time: Bool
-  ) {
-    self.init(id, name) { $0[keyPath: path] }
+  fileprivate static func wallTime(
+    _ id: UInt16, _ name: String, _ path: any KeyPath<Record, Timestamp> & Sendable
+  ) -> Field {
+    Field(id, name) { $0[keyPath: path] }
   }
 }

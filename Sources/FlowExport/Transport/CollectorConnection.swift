@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FlowMeter
-internal import Glibc
-internal import Synchronization
 
 /// Keeps a Transport Session to a destination: opens it, tries again where that failed, follows its DNS name.
 struct CollectorConnection {
@@ -41,13 +39,22 @@ struct CollectorConnection {
     }
   }
 
+  /// Gives the session up: the next call of ``maintain()`` that is due opens another.
+  ///
+  /// A connected socket keeps the address that the host had when it was opened; when that is gone nothing leaves any
+  /// more.
+  mutating func abandon() {
+    session = nil
+    ownSessions?.set(nil, number: number)
+  }
+
   /// Does what is due. Never blocks.
   mutating func maintain() -> Change {
     var movedTo: String?
-    if let found = resolver?.latest, found != address {
-      if address != nil { movedTo = found.address.text(found.version) }
-      address = found
-      session = nil
+    if let found = resolver?.found, !found.isEmpty, address.map({ !found.contains($0) }) ?? true {
+      if address != nil { movedTo = found[0].address.text(found[0].version) }
+      address = found[0]
+      abandon()
     } else if session != nil {
       return .unchanged
     }
@@ -67,37 +74,4 @@ struct CollectorConnection {
       return .failed(error)
     }
   }
-}
-
-/// Looks a host name up, at first and now and then, on a thread of its own: the system's resolver may block for long.
-final class NameResolver: Sendable {
-  private struct State {
-    var latest: ResolvedAddress?
-    var isStopped = false
-  }
-
-  private let state = Mutex(State())
-  /// Seconds between two look-ups: of a name that had an address, and of one that had none.
-  private static let interval: (known: Int, unknown: Int) = (300, 5)
-
-  init(_ name: String, port: UInt16, _ version: IPVersion?) {
-    // The first look-up is waited for: a name that is known from the start loses nothing.
-    state.withLock { $0.latest = ResolvedAddress.resolve(name, port: port, version) }
-    _ = try? WorkerThread(name: "resolve") { [weak self] in
-      var seconds = 0
-      while let self, !self.state.withLock({ $0.isStopped }) {
-        seconds += 1
-        let known = self.latest != nil
-        if seconds >= (known ? Self.interval.known : Self.interval.unknown) {
-          seconds = 0
-          let found = ResolvedAddress.resolve(name, port: port, version)
-          self.state.withLock { if let found { $0.latest = found } }
-        }
-        sleep(1)
-      }
-    }
-  }
-
-  /// The address as it was found last; nil before the name had one.
-  var latest: ResolvedAddress? { state.withLock { $0.latest } }
 }

@@ -66,17 +66,23 @@ struct ResolvedAddress: Hashable, Sendable {
     }
   }
 
-  /// Asks the system's resolver; blocks as long as that takes.
-  static func resolve(_ name: String, port: UInt16, _ version: IPVersion?) -> ResolvedAddress? {
+  /// Asks the system's resolver; blocks as long as that takes. Empty where it knows none.
+  static func resolve(_ name: String, port: UInt16, _ version: IPVersion?) -> [ResolvedAddress] {
     var hints = unsafe addrinfo()
     unsafe hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
     unsafe hints.ai_family = version.map { $0 == .v4 ? AF_INET : AF_INET6 } ?? AF_UNSPEC
     var list: UnsafeMutablePointer<addrinfo>?
-    guard unsafe getaddrinfo(name, nil, &hints, &list) == 0, let first = unsafe list else { return nil }
+    guard unsafe getaddrinfo(name, nil, &hints, &list) == 0 else { return [] }
+    let first = unsafe list
     defer { unsafe freeaddrinfo(first) }
-    guard let storage = unsafe first.pointee.ai_addr, var resolved = unsafe ResolvedAddress(UnsafeRawPointer(storage))
-    else { return nil }
-    resolved.port = port
-    return resolved
+    var found: [ResolvedAddress] = []
+    while let entry = unsafe list?.pointee {
+      if let storage = unsafe entry.ai_addr, var address = unsafe ResolvedAddress(UnsafeRawPointer(storage)) {
+        address.port = port
+        found.append(address)
+      }
+      unsafe list = unsafe entry.ai_next
+    }
+    return found
   }
 }

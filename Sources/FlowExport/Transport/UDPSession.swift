@@ -18,8 +18,11 @@ final class UDPSession: TransportSession {
   /// Whether several messages of one length may leave in one call (UDP_SEGMENT, Linux 4.18).
   private var segments = true
 
-  /// How long to wait for room in the send buffer before messages are given up.
-  private static let patienceMilliseconds: Int32 = 1000
+  /// Until when a full send buffer is not waited for: the last wait was in vain, and other destinations wait too.
+  private var impatientUntil = Timestamp(milliseconds: 0)
+
+  /// How often, and how long each time, to wait for room in the send buffer before messages are given up.
+  private static let waits: (count: Int, milliseconds: Int32) = (10, 20)
   /// The kernel takes at most this many segments, and this many octets, in one call.
   private static let mostSegments = 64
   private static let mostOctets = 65_000
@@ -33,11 +36,14 @@ final class UDPSession: TransportSession {
     guard descriptor >= 0 else { throw ExportError.last(.connect) }
     self.descriptor = descriptor
     if configuration.sendBuffer > 0 { set(SOL_SOCKET, SO_SNDBUF, Int32(clamping: configuration.sendBuffer)) }
+    // RECVERR: without it Linux calls a datagram sent that its own queue has dropped (ENOBUFS).
     // Datagrams are made to fit the path (see messageLimit); one that no longer does is fragmented, not lost.
     if remote.family == AF_INET {
       set(Int32(IPPROTO_IP), IP_MTU_DISCOVER, IP_PMTUDISC_WANT)
+      set(Int32(IPPROTO_IP), IP_RECVERR, 1)
     } else {
       set(Int32(IPPROTO_IPV6), IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT)
+      set(Int32(IPPROTO_IPV6), IPV6_RECVERR, 1)
     }
     if let device {
       let result = unsafe setsockopt(
@@ -82,13 +88,15 @@ final class UDPSession: TransportSession {
     var outcome = SendOutcome()
     var offset = 0
     for i in 0..<range.lowerBound { offset += Int(batch.lengths[i]) }
-    var waits = 0
+    var (waits, single) = (0, !segments)
     while range.lowerBound + outcome.sent < range.upperBound {
       let next = range.lowerBound + outcome.sent
-      let sent = sendSome(batch, next..<range.upperBound, at: offset)
+      let sent = sendSome(batch, next..<range.upperBound, at: offset, inSegments: !single)
       if sent > 0 {
         for i in next..<next + sent { offset += Int(batch.lengths[i]) }
         outcome.sent += sent
+        // What would not leave in segments left by itself: the path has no use for them.
+        if single { segments = false }
         continue
       }
       switch errno {
@@ -96,13 +104,17 @@ final class UDPSession: TransportSession {
       case ECONNREFUSED:
         // The answer to an earlier datagram; this one has not been tried.
         outcome.refusals += 1
+        drainErrors()
         if outcome.refusals > range.count + 1 { return outcome.failed(.other) }
       case EIO, EINVAL, EOPNOTSUPP, EMSGSIZE:
-        guard segments else { return outcome.failed(.other) }
-        segments = false
+        guard !single else { return outcome.failed(.other) }
+        single = true
       case EAGAIN, ENOBUFS:
         waits += 1
-        guard waits <= 10, waitForRoom() else { return outcome.failed(.bufferFull) }
+        guard waits <= Self.waits.count, waitForRoom() else {
+          impatientUntil = Timestamp.monotonicClock().advanced(byMilliseconds: 1000)
+          return outcome.failed(.bufferFull)
+        }
       default: return outcome.failed(.other)
       }
     }
@@ -111,11 +123,13 @@ final class UDPSession: TransportSession {
 
   /// One system call: as many messages of one length as there are, or as many as there are. Returns how many left, or
   /// 0 with errno.
-  private func sendSome(_ batch: borrowing MessageBatch, _ range: Range<Int>, at offset: Int) -> Int {
+  private func sendSome(
+    _ batch: borrowing MessageBatch, _ range: Range<Int>, at offset: Int, inSegments: Bool
+  ) -> Int {
     let start = unsafe batch.octets.bytes + offset
     let first = batch.lengths[range.lowerBound]
     var (count, octets) = (0, 0)
-    if segments {
+    if inSegments {
       // All of the first one's length; the last may be shorter.
       for i in range {
         let length = batch.lengths[i]
@@ -130,14 +144,31 @@ final class UDPSession: TransportSession {
     }
     let sent = unsafe batch.lengths.withUnsafeBufferPointer {
       unsafe cshims_send_messages(
-        descriptor, start, $0.baseAddress! + range.lowerBound, Int32(segments ? 1 : range.count))
+        descriptor, start, $0.baseAddress! + range.lowerBound, Int32(inSegments ? 1 : range.count))
     }
     return max(0, Int(sent))
   }
 
+  /// False where it is not worth it.
   private func waitForRoom() -> Bool {
+    let (code, now) = (errno, Timestamp.monotonicClock())
+    defer { errno = code }
+    guard now >= impatientUntil else { return false }
+    if code == ENOBUFS {
+      // The interface's queue is full; of that the socket knows nothing.
+      usleep(UInt32(Self.waits.milliseconds) * 1000)
+      return true
+    }
     var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-    return unsafe poll(&entry, 1, Self.patienceMilliseconds / 10) >= 0
+    return unsafe poll(&entry, 1, Self.waits.milliseconds) >= 0
+  }
+
+  /// Empties the queue of the errors that were told already.
+  private func drainErrors() {
+    unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2048) { buffer in
+      let flags = Int32(MSG_ERRQUEUE | MSG_DONTWAIT)
+      while unsafe recv(descriptor, buffer.baseAddress, buffer.count, flags) >= 0 {}
+    }
   }
 }
 

@@ -51,9 +51,10 @@
   private var heldCount = 0
   /// How many fragments wait for their first one.
   private(set) var waiting = 0
-  private let hash = KeyHash()
+  private let hash: KeyHash
 
-  init() {
+  init(hashSeed: UInt64?) {
+    hash = KeyHash(seed: hashSeed)
     let count = Self.setCount * Self.ways
     unsafe firsts = .allocate(capacity: count)
     unsafe firsts.initialize(repeating: First(), count: count)

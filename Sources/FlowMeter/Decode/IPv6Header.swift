@@ -40,7 +40,7 @@ enum IPv6Header {
   /// datagram ends; the payload is nil where the chain breaks off.
   @inline(__always)
   static func parse(
-    _ bytes: RawSpan, at start: Int, into observation: inout PacketObservation
+    _ bytes: RawSpan, at start: Int, wireLength: Int, into observation: inout PacketObservation
   ) throws(DecodeFailure) -> (payload: Int?, end: Int) {
     guard bytes.byteCount >= start + fixedLength else { throw .ipv6HeaderTruncated }
     let flow = bytes.uint32(at: start + Offset.flow)
@@ -59,16 +59,17 @@ enum IPv6Header {
     var payload: Int? = start + fixedLength
     switch nextHeader {
     case .tcp, .udp, .icmpv6: break
-    default: payload = extensionHeaders(bytes, at: start + fixedLength, into: &observation)
+    default: payload = extensionHeaders(bytes, behind: start, wireLength: wireLength, into: &observation)
     }
     return (payload, start + Int(observation.octets))
   }
 
-  /// Walks the chain: leaves the protocol that ends it in the key and returns where that begins.
+  /// Walks the chain behind the header at `start`: leaves the protocol that ends it in the key and returns where that
+  /// begins.
   private static func extensionHeaders(
-    _ bytes: RawSpan, at start: Int, into observation: inout PacketObservation
+    _ bytes: RawSpan, behind start: Int, wireLength: Int, into observation: inout PacketObservation
   ) -> Int? {
-    var offset = start
+    var offset = start + fixedLength
     for _ in 0..<longestChain {
       let header = observation.key.protocol
       switch header {
@@ -80,12 +81,13 @@ enum IPv6Header {
       }
       // Every extension header begins with the next one's number and has at least eight octets.
       guard bytes.byteCount >= offset + 8 else { return nil }
+      if header == .hopByHop { jumboPayload(bytes, at: offset, most: wireLength - start - fixedLength, into: &observation) }
+      // What lies behind the datagram is padding, not a header.
+      guard offset + 8 <= start + Int(observation.octets) else { return nil }
       let next = IPProtocol(rawValue: bytes.octet(at: offset))
       var length = (Int(bytes.octet(at: offset + 1)) + 1) * 8
       switch header {
-      case .hopByHop:
-        observation.ipOptions |= ExtensionBit.hopByHop
-        jumboPayload(bytes, at: offset, into: &observation)
+      case .hopByHop: observation.ipOptions |= ExtensionBit.hopByHop
       case .destinationOptions: observation.ipOptions |= ExtensionBit.destinationOptions
       case .routing: observation.ipOptions |= ExtensionBit.routing
       case .mobility: observation.ipOptions |= ExtensionBit.mobility
@@ -121,12 +123,14 @@ enum IPv6Header {
   }
 
   /// A packet of more than 65535 octets has payload length 0 and the Jumbo Payload option (RFC 2675 section 2), also
-  /// when the kernel merged it (BIG TCP).
+  /// when the kernel merged it (BIG TCP). A length that the frame does not have is not believed: one small packet could
+  /// claim four gigabytes.
   private static func jumboPayload(
-    _ bytes: RawSpan, at offset: Int, into observation: inout PacketObservation
+    _ bytes: RawSpan, at offset: Int, most: Int, into observation: inout PacketObservation
   ) {
     guard observation.octets == UInt32(fixedLength), bytes.uint16(at: offset + 2) == 0xc204 else { return }
     let length = bytes.uint32(at: offset + 4)
-    if length > UInt32(UInt16.max) { observation.octets = length &+ UInt32(fixedLength) }
+    guard length > UInt32(UInt16.max), Int(length) <= most else { return }
+    observation.octets = length + UInt32(fixedLength)
   }
 }

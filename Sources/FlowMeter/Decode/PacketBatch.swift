@@ -10,8 +10,11 @@
 /// Batches are what makes the table fast: the memory that a whole batch needs is asked for before the first packet is
 /// added. Not thread-safe; one a capture loop.
 @safe public struct PacketBatch: ~Copyable {
-  /// How many packets a source puts in before it hands over.
+  /// How many packets a source appends before it hands over.
   public static let capacity = 128
+
+  /// How many there can be: the fragments that waited may be released by any of them.
+  static let mostPackets = capacity + FragmentTracker.mostHeld
 
   private let observations: UnsafeMutablePointer<PacketObservation>
   public private(set) var count = 0
@@ -24,15 +27,19 @@
   private var ownVersion = -1
 
   private let decoder = PacketDecoder()
-  private let fragments = FragmentTracker()
+  private let fragments: FragmentTracker
   private let tracksFragments: Bool
 
   /// - Parameters:
   ///   - fragments: `.zero` meters later fragments with ports 0 (ipt_NETFLOW's way); default `.track`.
   ///   - ownSessions: conversations that are left out: flowprobe's own export; nil where none can come.
-  public init(fragments: FragmentHandling = .track, ownSessions: OwnSessions? = nil) {
+  ///   - hashSeed: as in ``FlowTable/Configuration``.
+  public init(
+    fragments: FragmentHandling = .track, ownSessions: OwnSessions? = nil, hashSeed: UInt64? = nil
+  ) {
+    self.fragments = FragmentTracker(hashSeed: hashSeed)
     self.ownSessions = ownSessions
-    unsafe observations = .allocate(capacity: Self.capacity + FragmentTracker.mostHeld + 1)
+    unsafe observations = .allocate(capacity: Self.mostPackets + 1)
     tracksFragments = fragments == .track
   }
 
@@ -51,20 +58,22 @@
     }
   }
 
-  /// Decodes a packet into the batch, or counts why not.
+  /// Decodes a packet into the batch, or counts why not. A time outside ``Timestamp/plausible`` is taken as its nearest
+  /// bound: what a damaged capture claims must not overflow the arithmetic of timeouts.
   ///
-  /// - Precondition: the batch is not full.
+  /// - Precondition: no more than ``capacity`` are appended between two calls of ``reset(at:)``.
   @inline(__always)
   public mutating func append(_ bytes: RawSpan, _ metadata: CaptureMetadata) {
-    precondition(count < Self.capacity)
+    precondition(count <= Self.mostPackets)
     statistics.observedPackets &+= 1
-    latest = max(latest, metadata.time)
+    let time = metadata.time.clampedToPlausible
+    latest = max(latest, time)
     let place = unsafe observations + count
     unsafe place.initialize(to: PacketObservation())
     do throws(DecodeFailure) {
-      if let remark = try unsafe decoder.decode(bytes, metadata, into: &place.pointee) {
-        statistics[remark] &+= 1
-      }
+      let remark = try unsafe decoder.decode(bytes, metadata, into: &place.pointee)
+      unsafe place.pointee.time = time
+      if let remark { statistics[remark] &+= 1 }
     } catch {
       statistics[error] &+= 1
       return
@@ -127,6 +136,7 @@
   }
 
   private mutating func appendReleased(_ observation: PacketObservation) {
+    precondition(count <= Self.mostPackets)
     unsafe (observations + count).initialize(to: observation)
     meter(observation.octets)
   }

@@ -40,7 +40,8 @@ public struct PacketDecoder: Sendable {
       (payload, end) = try IPv4Header.parse(
         bytes, at: start, wireLength: metadata.wireLength, into: &observation)
     case .v6:
-      (payload, end) = try IPv6Header.parse(bytes, at: start, into: &observation)
+      (payload, end) = try IPv6Header.parse(
+        bytes, at: start, wireLength: metadata.wireLength, into: &observation)
     default: throw .notIP
     }
 

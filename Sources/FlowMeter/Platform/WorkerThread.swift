@@ -4,20 +4,25 @@
 
 internal import CShims
 internal import Glibc
+internal import Synchronization
 
 /// A thread with a name, which `top -H` shows.
+///
+/// It leaves signals to the main thread, whoever starts it when.
 public final class WorkerThread: Sendable {
-  private final class Start: Sendable {
+  private final class Body: Sendable {
     let name: String
-    let body: @Sendable () -> Void
+    let run: @Sendable () -> Void
+    let hasReturned = Atomic<Bool>(false)
 
-    init(name: String, body: @escaping @Sendable () -> Void) {
+    init(name: String, run: @escaping @Sendable () -> Void) {
       self.name = name
-      self.body = body
+      self.run = run
     }
   }
 
   private let thread: pthread_t
+  private let body: Body
 
   /// Starts the thread.
   ///
@@ -25,44 +30,46 @@ public final class WorkerThread: Sendable {
   ///   - name: cut to 15 octets, as the kernel demands.
   ///   - body: runs on the thread; when it returns, the thread ends.
   public init(name: String, body: @escaping @Sendable () -> Void) throws(SystemError) {
-    // Signals are the main thread's, whoever starts a thread when; only interrupt() reaches a worker.
-    var (workerMask, callerMask) = (sigset_t(), sigset_t())
-    unsafe sigfillset(&workerMask)
-    unsafe sigdelset(&workerMask, SIGUSR1)
-    unsafe pthread_sigmask(SIG_SETMASK, &workerMask, &callerMask)
-    defer { unsafe pthread_sigmask(SIG_SETMASK, &callerMask, nil) }
-    let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
+    self.body = Body(name: name, run: body)
+    // A thread has its starter's mask. SIGUSR1 alone reaches it: see interruptAndJoin().
+    var (mask, callersMask) = (sigset_t(), sigset_t())
+    unsafe sigfillset(&mask)
+    unsafe sigdelset(&mask, SIGUSR1)
+    unsafe pthread_sigmask(SIG_SETMASK, &mask, &callersMask)
+    defer { unsafe pthread_sigmask(SIG_SETMASK, &callersMask, nil) }
+    let argument = unsafe Unmanaged.passRetained(self.body)
     var thread = pthread_t()
     let result = unsafe pthread_create(
       &thread, nil,
       { argument in
         guard let argument = unsafe argument else { return nil }
-        // Signals are the main thread's, whoever starts a thread when; only interrupt() reaches a worker.
-    var (workerMask, callerMask) = (sigset_t(), sigset_t())
-    unsafe sigfillset(&workerMask)
-    unsafe sigdelset(&workerMask, SIGUSR1)
-    unsafe pthread_sigmask(SIG_SETMASK, &workerMask, &callerMask)
-    defer { unsafe pthread_sigmask(SIG_SETMASK, &callerMask, nil) }
-    let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        unsafe cshims_set_thread_name(String(decoding: start.name.utf8.prefix(15), as: UTF8.self))
-        start.body()
+        let body = unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
+        unsafe cshims_set_thread_name(String(decoding: body.name.utf8.prefix(15), as: UTF8.self))
+        body.run()
+        body.hasReturned.store(true, ordering: .releasing)
         return nil
-      }, start.toOpaque())
+      }, unsafe argument.toOpaque())
     guard result == 0 else {
-      unsafe start.release()
+      unsafe argument.release()
       throw SystemError(code: result)
     }
     self.thread = thread
   }
 
-  /// Lets a system call that the thread waits in return early (EINTR).
-  public func interrupt() {
+  /// Waits until the thread's body has returned. Once only.
+  public func join() { pthread_join(thread, nil) }
+
+  /// Waits until the thread's body has returned, and lets the system calls that it waits in return early (EINTR).
+  /// Once only.
+  public func interruptAndJoin() {
     var action = sigaction()
     unsafe action.__sigaction_handler.sa_handler = { _ in }
     unsafe sigaction(SIGUSR1, &action, nil)
-    pthread_kill(thread, SIGUSR1)
+    // A signal that comes just before a system call begins does not end it: hence again and again.
+    while !body.hasReturned.load(ordering: .acquiring) {
+      pthread_kill(thread, SIGUSR1)
+      usleep(10_000)
+    }
+    join()
   }
-
-  /// Waits until the thread's body has returned. Once only.
-  public func join() { pthread_join(thread, nil) }
 }

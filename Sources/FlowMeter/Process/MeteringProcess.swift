@@ -7,25 +7,32 @@ internal import Synchronization
 
 /// A Metering Process (RFC 5470 section 5.3): takes packets from one source, and adds them to the flow table.
 ///
-/// Not thread-safe: one thread calls ``meter(timeout:)`` again and again. ``statistics`` may be read by any.
+/// Not thread-safe: one thread calls ``meter(timeout:)`` again and again. ``counters`` may be read by any.
 public final class MeteringProcess {
   private let source: any PacketSource
   private let table: FlowTable
   private var batch: PacketBatch
-  private let published = MeteringCounters()
+  /// What was counted so far; any thread.
+  public let counters: MeteringCounters
+  private let clock: MeteringClock?
   private var nextDropReading = Timestamp(milliseconds: 0)
 
   /// - Parameters:
   ///   - fragments: what is done with the later fragments of a datagram; default: they are counted to its first one's
   ///     Flow.
+  ///   - counters: where it counts; default: counters of its own.
   ///   - ownSessions: flowprobe's own export, which is left out; nil where it cannot come by this source.
+  ///   - clock: tells the time where no packets do; nil where packets alone tell it: in a file.
   public init(
     source: any PacketSource, table: FlowTable, fragments: FragmentHandling = .track,
-    ownSessions: OwnSessions? = nil
+    counters: MeteringCounters = MeteringCounters(), ownSessions: OwnSessions? = nil, clock: MeteringClock? = nil
   ) {
+    self.clock = clock
+    self.counters = counters
     self.source = source
     self.table = table
-    batch = PacketBatch(fragments: fragments, ownSessions: ownSessions)
+    batch = PacketBatch(
+      fragments: fragments, ownSessions: ownSessions, hashSeed: table.configuration.hashSeed)
   }
 
   /// One round: the packets at hand, at most a batch.
@@ -34,7 +41,11 @@ public final class MeteringProcess {
   /// - Returns: how the source goes on, and whether ended Flows should be taken out of the table soon.
   /// - Throws: what ended the source; what came before is metered.
   public func meter(timeout: Duration) throws(CaptureError) -> (outcome: ReceiveOutcome, isCrowded: Bool) {
-    batch.reset(at: batch.latest)
+    // A second for packets that are still on their way to us.
+    let now = clock.map { max(batch.latest, $0.now.advanced(byMilliseconds: -1000)) } ?? batch.latest
+    batch.reset(at: now)
+    // Fragments that have waited too long may fill the batch by themselves.
+    guard !batch.isFull else { return (.more, handOver()) }
     do throws(CaptureError) {
       let outcome = try source.receive(timeout: timeout, into: &batch)
       return (outcome, handOver())
@@ -54,13 +65,10 @@ public final class MeteringProcess {
   /// The time of the latest packet: the clock of a capture file.
   public var latestPacket: Timestamp { batch.latest }
 
-  /// What was counted so far; any thread.
-  public var counters: MeteringCounters { published }
-
   private func handOver() -> Bool {
     let isCrowded = batch.count > 0 && table.update(batch)
-    if batch.statistics.observedPackets > 0 {
-      published.add(batch.statistics)
+    if batch.statistics.observedPackets > 0 || batch.statistics.meteredPackets > 0 {
+      counters.add(batch.statistics)
       batch.statistics = MeteringStatistics()
     }
     let now = Timestamp.monotonicClock()
@@ -71,12 +79,14 @@ public final class MeteringProcess {
     return isCrowded
   }
 
-  private func readDrops() { published.set(source.drops()) }
+  private func readDrops() { counters.set(source.drops()) }
 }
 
 /// The statistics of one ``MeteringProcess``, for any thread to read.
 public final class MeteringCounters: Sendable {
   private let counters = Mutex(MeteringStatistics())
+
+  public init() {}
 
   public var statistics: MeteringStatistics { counters.withLock { $0 } }
 

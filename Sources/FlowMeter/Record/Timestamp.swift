@@ -13,7 +13,17 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   public init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
   public init(seconds: Int, nanoseconds: Int) {
-    milliseconds = Int64(seconds) &* 1000 &+ Int64(nanoseconds) / 1_000_000
+    // Saturating: captures can claim any time.
+    let (product, overflow) = Int64(seconds).multipliedReportingOverflow(by: 1000)
+    milliseconds = overflow ? (seconds < 0 ? .min : .max) : product &+ Int64(nanoseconds) / 1_000_000
+  }
+
+  /// From 1970 to the year 6429: what packets can have been stamped with.
+  public static let plausible = Timestamp(milliseconds: 0)...Timestamp(milliseconds: 1 << 47)
+
+  @inline(__always)
+  var clampedToPlausible: Timestamp {
+    Timestamp(milliseconds: min(max(milliseconds, 0), 1 << 47))
   }
 
   public static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }

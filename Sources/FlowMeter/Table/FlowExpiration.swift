@@ -24,6 +24,9 @@ public struct FlowExpiration: Hashable, Sendable {
     let inactive: Int64
 
     init(_ expiration: FlowExpiration) {
+      let range = Duration.seconds(1)...Duration.seconds(86_400)
+      precondition(range.contains(expiration.activeTimeout), "activeTimeout out of range")
+      precondition(range.contains(expiration.inactiveTimeout), "inactiveTimeout out of range")
       active = expiration.activeTimeout.components.seconds * 1000
       inactive = expiration.inactiveTimeout.components.seconds * 1000
     }

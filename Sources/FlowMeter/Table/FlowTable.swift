@@ -25,6 +25,10 @@ internal import Synchronization
     /// about 90 octets for one of IPv4 and 130 for one of IPv6.
     public var maxFlows = 2_000_000
 
+    /// Where hashes begin; nil, the default, takes the system's random numbers, so that nobody outside can aim at a
+    /// bucket. With a seed the same packets leave the same records in the same order, also when the table is full.
+    public var hashSeed: UInt64?
+
     public init() {}
   }
 
@@ -39,21 +43,22 @@ internal import Synchronization
   private let maskHints: UnsafeMutablePointer<UInt64>
   private let ipv4: SlotPool
   private let ipv6: SlotPool
-  private let hash = KeyHash()
+  private let hash: KeyHash
   private let patience: Int
 
   public init(_ configuration: Configuration = Configuration()) {
     precondition((1...1 << 30).contains(configuration.maxFlows), "maxFlows out of range")
     self.configuration = configuration
+    hash = KeyHash(seed: configuration.hashSeed)
     // A stripe of fewer than 256 Flows would evict by its own bad luck long before the table is full.
     var stripeBits = 0
     while stripeBits < 4, configuration.maxFlows >> (stripeBits + 1) >= 256 { stripeBits += 1 }
     stripeCount = 1 << stripeBits
     stripeShift = UInt64(64 - stripeBits)
     let capacity = configuration.maxFlows / stripeCount
-    // How many ended Flows may wait: two batches at the least, so that a reader who drains the table after each never
-    // loses one.
-    patience = max(2 * PacketBatch.capacity, capacity / 8)
+    // How many ended Flows may wait: two of the largest batches at the least, so that a reader who drains the table
+    // whenever it is crowded never loses one.
+    patience = max(2 * PacketBatch.mostPackets, capacity / 8)
 
     var indexLength = FlowStore.smallestIndex
     while (capacity + 1) * 8 > indexLength * 5 { indexLength *= 2 }
@@ -198,17 +203,19 @@ extension FlowTable {
   /// - Parameters:
   ///   - now: what the deadlines are held against, on the clock of the packets' times.
   ///   - everything: takes the active Flows too (reason 4).
-  ///   - stripe: where to go on; 0 at first. When the call returns false it has passed the last stripe.
-  /// - Returns: whether the buffer filled up first: empty it and call again.
+  ///   - sweep: how far this sweep of the table has come; a new one at first.
+  /// - Returns: whether the sweep goes on: empty the buffer and call again.
   public func takeExpired(
-    at now: Timestamp, everything: Bool = false, from stripe: inout Int, into buffer: inout FlowRecordBuffer
+    at now: Timestamp, everything: Bool = false, sweep: inout FlowTableSweep, into buffer: inout FlowRecordBuffer
   ) -> Bool {
-    while stripe < stripeCount {
-      let more = unsafe stripes[stripe].withLock {
+    while sweep.stripe < stripeCount {
+      let more = unsafe stripes[sweep.stripe].withLock {
         $0.takeExpired(at: now, everything: everything, into: &buffer)
       }
+      sweep.visits += 1
+      let staysHere = more && (everything || sweep.visits < FlowTableSweep.mostVisits)
+      if !staysHere { (sweep.stripe, sweep.visits) = (sweep.stripe + 1, 0) }
       if more { return true }
-      stripe += 1
     }
     return false
   }
@@ -226,4 +233,17 @@ extension FlowTable {
   func forEachStripe(_ body: (borrowing FlowStore) -> Void) {
     for stripe in 0..<stripeCount { unsafe stripes[stripe].withLock { body($0) } }
   }
+}
+
+/// How far a sweep of the table for ended Flows has come.
+///
+/// A stripe that fills as fast as it is emptied is left after a number of visits, so that a flood of Flows in it does
+/// not keep the others waiting; the next sweep goes on with it.
+public struct FlowTableSweep: Sendable {
+  static let mostVisits = 64
+
+  var stripe = 0
+  var visits = 0
+
+  public init() {}
 }

@@ -13,9 +13,15 @@ struct KeyHash: Sendable {
     seeds = (seed(), seed(), seed(), seed(), seed(), seed())
   }
 
-  init() {
-    var generator = SystemRandomNumberGenerator()
-    self.init(using: &generator)
+  /// - Parameter seed: nil takes the system's random numbers.
+  init(seed: UInt64? = nil) {
+    if let seed {
+      var generator = SplitMix64(state: seed)
+      self.init(using: &generator)
+    } else {
+      var generator = SystemRandomNumberGenerator()
+      self.init(using: &generator)
+    }
   }
 
   /// An IPv4 key: both addresses, transport word, link word.
@@ -50,5 +56,18 @@ struct KeyHash: Sendable {
   static func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
     let product = a.multipliedFullWidth(by: b)
     return product.high ^ product.low
+  }
+}
+
+/// A generator for where chance would be in the way (Steele, Lea, Flood 2014).
+struct SplitMix64: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
+    return z ^ z >> 31
   }
 }

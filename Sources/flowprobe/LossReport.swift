@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowExport
+internal import FlowMeter
+internal import Glibc
+
+/// Tells, while the program runs, what is being lost: once a minute at most, and only what is new.
+struct LossReport {
+  private static let interval: Int64 = 60_000
+
+  private let table: FlowTable
+  private let counters: [MeteringCounters]
+  private var known = Losses()
+  private var next = Timestamp.monotonicClock()
+
+  private struct Losses {
+    var kernelDrops: UInt64 = 0
+    var interfaceDrops: UInt64 = 0
+    var evicted: UInt64 = 0
+    var lostFlows: UInt64 = 0
+  }
+
+  init(_ table: FlowTable, _ counters: [MeteringCounters]) {
+    self.table = table
+    self.counters = counters
+  }
+
+  mutating func tell() {
+    let now = Timestamp.monotonicClock()
+    guard now >= next else { return }
+    next = now.advanced(byMilliseconds: 1000)
+    var losses = Losses()
+    for counters in counters {
+      let statistics = counters.statistics
+      losses.kernelDrops += statistics.kernelDrops
+      losses.interfaceDrops += statistics.interfaceDrops
+    }
+    (losses.evicted, losses.lostFlows) = (table.statistics.evicted, table.statistics.lost.flows)
+    let news = [
+      (losses.kernelDrops - known.kernelDrops, "packets dropped by the kernel; a larger --buffer-size may help"),
+      (losses.interfaceDrops - known.interfaceDrops, "packets dropped by an interface"),
+      (losses.evicted - known.evicted, "flows left early as the table was full; a larger --maxflows holds them"),
+      (losses.lostFlows - known.lostFlows, "flows lost as the export did not keep up"),
+    ].filter { $0.0 > 0 }
+    guard !news.isEmpty else { return }
+    for (count, text) in news { Console.say("\(count) \(text)") }
+    known = losses
+    next = now.advanced(byMilliseconds: Self.interval)
+  }
+}
+
+extension ObservedInterface {
+  /// The interface of this name; of `any`, all that there are. Asked for anew each time: an interface that is made again
+  /// has another index.
+  static func named(_ name: String) -> [ObservedInterface] {
+    guard name == "any" else {
+      let index = unsafe if_nametoindex(name)
+      return index == 0 ? [] : [ObservedInterface(index: index, name: name)]
+    }
+    guard let list = unsafe if_nameindex() else { return [] }
+    defer { unsafe if_freenameindex(list) }
+    var (interfaces, place) = unsafe ([ObservedInterface](), list)
+    while let text = unsafe place.pointee.if_name {
+      unsafe interfaces.append(ObservedInterface(index: place.pointee.if_index, name: String(cString: text)))
+      unsafe place += 1
+    }
+    return interfaces
+  }
+}

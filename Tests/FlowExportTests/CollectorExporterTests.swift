@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import FlowExport
+@testable import FlowMeter
+
+@Suite("Exporting to a Collector")
+struct CollectorExporterTests {
+  /// What an exporter has told.
+  private final class Events { var list: [String] = [] }
+
+  private func exporter(
+    to destination: String, _ version: ExportProtocol = .ipfix, number: Int = 0, ownSessions: OwnSessions? = nil,
+    events: Events = Events()
+  ) throws -> CollectorExporter {
+    var configuration = ExportConfiguration()
+    configuration.exportProtocol = version
+    configuration.exportRate = 0
+    return CollectorExporter(
+      to: try CollectorAddress(destination), configuration, number: number, ownSessions: ownSessions,
+      context: {
+        var context = ExporterContext()
+        context.interfaces = [ObservedInterface(index: 2, name: "eth0"), ObservedInterface(index: 3, name: "eth1")]
+        return context
+      }, report: { events.list.append($0.description) })
+  }
+
+  private func pass(_ exporter: CollectorExporter, _ records: [FlowRecord], after milliseconds: Int64 = 0) {
+    let instant = Sample.instant(after: milliseconds)
+    exporter.begin(at: instant)
+    withBuffer(records) { exporter.consume($0, at: instant) }
+    exporter.flush(at: instant)
+  }
+
+  @Test("the Collector receives what the statistics say was sent", arguments: [ExportProtocol.ipfix, .netFlow9])
+  func received(version: ExportProtocol) throws {
+    let receiver = try #require(LoopbackReceiver(.v4))
+    let exporter = try exporter(to: "127.0.0.1:\(receiver.address.port)", version)
+    var collector = WireCollector()
+    var (messages, octets) = (0, 0)
+    for round in 0..<4 {
+      pass(exporter, Sample.everyLikelyShape + Array(repeating: Sample.tcp, count: 200), after: Int64(round) * 20_000)
+      let sent = Int(exporter.statistics.messages)
+      for message in receiver.receive(sent - messages) {
+        collector.take(message)
+        octets += message.count
+      }
+      messages = sent
+    }
+    #expect(receiver.isEmpty)
+    #expect(collector.problems == [])
+    #expect(collector.flows == 4 * 308)
+    #expect(collector.packets == 4 * 3080)
+    #expect(collector.octetTotal == 4 * 1_540_000)
+    // Sampling, sampler, system, two interfaces, and statistics at the start and a minute later.
+    #expect(collector.options == 7)
+    #expect(collector.longest <= 1420)
+    let statistics = exporter.statistics
+    #expect(statistics.sent == FlowTotals(flows: 1232, packets: 12_320, octets: 6_160_000))
+    #expect(statistics.octets == UInt64(octets))
+    #expect(statistics.lost == FlowTotals())
+    #expect(statistics.errors == [:])
+    #expect(statistics.isConnected)
+  }
+
+  @Test("templates come first, then the options, then the Flows")
+  func order() throws {
+    let receiver = try #require(LoopbackReceiver(.v4))
+    let exporter = try exporter(to: "127.0.0.1:\(receiver.address.port)")
+    pass(exporter, [Sample.tcp])
+    let sets = receiver.receive(Int(exporter.statistics.messages)).map { WireMessage($0).sets.map(\.id) }
+    #expect(sets == [Array(repeating: 3, count: 7), [256], [257], [258], [262], [259], [2], [263]])
+  }
+
+  @Test("NetFlow v5 leaves IPv6 out and says so")
+  func netFlow5() throws {
+    let receiver = try #require(LoopbackReceiver(.v4))
+    let exporter = try exporter(to: "127.0.0.1:\(receiver.address.port)", .netFlow5)
+    pass(exporter, [Sample.tcp, Sample.udp6, Sample.tcp])
+    #expect(exporter.statistics.messages == 1)
+    #expect(receiver.receive()?.number(2, 2) == 2)
+    #expect(exporter.statistics.sent.flows == 2)
+    #expect(exporter.statistics.notRepresentable == FlowTotals(flows: 1, packets: 10, octets: 5000))
+  }
+
+  @Test("each destination has a sequence and templates of its own")
+  func twoDestinations() throws {
+    let receivers = [try #require(LoopbackReceiver(.v4)), try #require(LoopbackReceiver(.v4))]
+    let first = try exporter(to: "127.0.0.1:\(receivers[0].address.port)", .netFlow9)
+    let second = try exporter(to: "127.0.0.1:\(receivers[1].address.port)", .netFlow9, number: 1)
+    pass(first, [Sample.udp6, Sample.udp6])
+    pass(first, [Sample.tcp])
+    pass(second, [Sample.tcp])
+    pass(first, [Sample.tcp])
+    for (exporter, receiver, flows) in [(first, receivers[0], 4), (second, receivers[1], 1)] {
+      let messages = receiver.receive(Int(exporter.statistics.messages))
+      let collector = WireCollector(messages)
+      #expect(messages.first.map { WireMessage($0).sequence } == 0)
+      #expect(collector.problems == [])
+      #expect(collector.flows == flows)
+      #expect(receiver.isEmpty)
+    }
+  }
+
+  @Test("without a listener nothing is lost to UDP, but the refusals are counted and told")
+  func nobodyListens() throws {
+    let receiver = try #require(LoopbackReceiver(.v4))
+    receiver.refuseOthers()
+    let events = Events()
+    let exporter = try exporter(to: "127.0.0.1:\(receiver.address.port)", events: events)
+    var flows: UInt64 = 0
+    for _ in 0..<1000 where exporter.statistics.refusals == 0 {
+      pass(exporter, [Sample.tcp])
+      flows += 1
+    }
+    #expect(exporter.statistics.refusals > 0)
+    #expect(exporter.statistics.lost == FlowTotals())
+    #expect(exporter.statistics.errors == [:])
+    #expect(exporter.statistics.sent.flows == flows)
+    pass(exporter, [])
+    #expect(events.list.count == 1)
+    let sentence = "cannot send to collector 127.0.0.1:\(receiver.address.port): connection refused"
+    #expect(events.list.first?.hasPrefix(sentence) == true)
+  }
+
+  @Test("while a name has no address everything is lost, counted, and told once")
+  func unresolvable() throws {
+    let events = Events()
+    // A label of 64 octets is longer than any name server knows.
+    let name = String(repeating: "x", count: 64) + ".invalid"
+    let exporter = try exporter(to: name, events: events)
+    for _ in 0..<3 { pass(exporter, [Sample.tcp, Sample.udp6]) }
+    let statistics = exporter.statistics
+    #expect(statistics.lost == FlowTotals(flows: 6, packets: 60, octets: 30_000))
+    #expect(statistics.sent == FlowTotals())
+    #expect(statistics.messages == 0)
+    #expect(statistics.errors.keys.map(\.rawValue) == ["connect"])
+    #expect(statistics.errors[.connect]! >= 6)
+    #expect(!statistics.isConnected)
+    #expect(events.list == ["cannot send to collector \(name):2055: its name has no address"])
+  }
+
+  @Test("a name that has an address is as good as one")
+  func resolvable() throws {
+    let receiver = try #require(LoopbackReceiver(.v4))
+    let exporter = try exporter(to: "localhost:\(receiver.address.port)@127.0.0.1")
+    pass(exporter, [Sample.tcp])
+    let collector = WireCollector(receiver.receive(Int(exporter.statistics.messages)))
+    #expect(collector.flows == 1)
+    #expect(collector.problems == [])
+  }
+
+  @Test("the session's addresses are shown to those who meter")
+  func ownSession() throws {
+    let receiver = try #require(LoopbackReceiver(.v4))
+    let sessions = OwnSessions()
+    let exporter = try exporter(to: "127.0.0.1:\(receiver.address.port)", number: 3, ownSessions: sessions)
+    #expect(sessions.current.sessions == [])
+    pass(exporter, [])
+    #expect(sessions.current.sessions.map(\.destinationPort) == [receiver.address.port])
+  }
+
+  @Test("what an operator is told names the destination, the reason and how often")
+  func events() throws {
+    let destination = try CollectorAddress("192.0.2.1")
+    #expect(
+      ExportEvent.cannotSend(destination: destination, reason: "no route to host", times: 1).description
+        == "cannot send to collector 192.0.2.1:2055: no route to host")
+    #expect(
+      ExportEvent.cannotSend(destination: destination, reason: "no route to host", times: 12).description
+        == "cannot send to collector 192.0.2.1:2055: no route to host (12 times in the last minute)")
+    #expect(
+      ExportEvent.moved(destination: destination, to: "192.0.2.9").description
+        == "collector 192.0.2.1:2055 is at 192.0.2.9 now")
+  }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FlowMeter
+import Testing
+
+@testable import FlowExport
+
+@Suite("Information Elements")
+struct FlowFieldsTests {
+  /// Number, name and octets as the IANA registry "IPFIX Information Elements" has them; 6 in one octet, which the
+  /// registry allows and collectors want.
+  private static let registry: [UInt16: (String, Int)] = [
+    1: ("octetDeltaCount", 8), 2: ("packetDeltaCount", 8), 4: ("protocolIdentifier", 1), 5: ("ipClassOfService", 1),
+    6: ("tcpControlBits", 1), 7: ("sourceTransportPort", 2), 8: ("sourceIPv4Address", 4), 10: ("ingressInterface", 4),
+    11: ("destinationTransportPort", 2), 12: ("destinationIPv4Address", 4), 14: ("egressInterface", 4),
+    15: ("ipNextHopIPv4Address", 4), 21: ("flowEndSysUpTime", 4), 22: ("flowStartSysUpTime", 4),
+    27: ("sourceIPv6Address", 16), 28: ("destinationIPv6Address", 16), 31: ("flowLabelIPv6", 4),
+    32: ("icmpTypeCodeIPv4", 2), 33: ("igmpType", 1), 58: ("vlanId", 2), 60: ("ipVersion", 1),
+    62: ("ipNextHopIPv6Address", 16), 64: ("ipv6ExtensionHeaders", 4), 136: ("flowEndReason", 1),
+    139: ("icmpTypeCodeIPv6", 2), 152: ("flowStartMilliseconds", 8), 153: ("flowEndMilliseconds", 8),
+    208: ("ipv4Options", 4), 209: ("tcpOptions", 4), 243: ("dot1qVlanId", 2), 244: ("dot1qPriority", 1),
+    245: ("dot1qCustomerVlanId", 2), 246: ("dot1qCustomerPriority", 1), 256: ("ethernetType", 2), 295: ("IPSecSPI", 4),
+  ]
+  /// Of the options records.
+  private static let optionsRegistry: [UInt16: (String, Int)] = [
+    10: ("ingressInterface", 4), 34: ("samplingInterval", 4), 35: ("samplingAlgorithm", 1),
+    40: ("exportedOctetTotalCount", 8), 41: ("exportedMessageTotalCount", 8), 42: ("exportedFlowRecordTotalCount", 8),
+    48: ("samplerId", 1), 49: ("samplerMode", 1), 50: ("samplerRandomInterval", 4), 82: ("interfaceName", 16),
+    83: ("interfaceDescription", 32), 152: ("flowStartMilliseconds", 8), 153: ("flowEndMilliseconds", 8),
+    160: ("systemInitTimeMilliseconds", 8), 163: ("observedFlowTotalCount", 8), 164: ("ignoredPacketTotalCount", 8),
+    166: ("notSentFlowTotalCount", 8), 167: ("notSentPacketTotalCount", 8), 168: ("notSentOctetTotalCount", 8),
+    300: ("observationDomainName", 32),
+  ]
+  private static let dialects = [FieldDialect.ipfix, .netFlow9]
+
+  @Test("numbers, names and lengths of a Flow Record's fields are the registry's")
+  func numbersAndNames() {
+    for field in FlowFields.list {
+      let (name, length) = Self.registry[field.id] ?? ("not in the table", 0)
+      #expect(field.name == name, "element \(field.id)")
+      #expect(field.length == length, "element \(field.id)")
+    }
+    #expect(FlowFields.list.map(\.id) == Self.registry.keys.sorted())
+  }
+
+  @Test("numbers, names and lengths of the options' fields are the registry's, where it fixes the length")
+  func optionsFields() {
+    for field in OptionsKind.allCases.flatMap(\.fields) {
+      let (name, length) = Self.optionsRegistry[field.id] ?? ("not in the table", 0)
+      #expect(field.name == name, "element \(field.id)")
+      #expect(field.length == length, "element \(field.id)")
+    }
+  }
+
+  @Test("no element is above 433, so that no collector drops a template for one that it does not know")
+  func highest() {
+    #expect(FlowFields.list.map(\.id).max()! <= 433)
+    #expect(OptionsKind.allCases.flatMap(\.fields).map(\.id).max()! <= 433)
+  }
+
+  @Test("v9 has none of the elements that lose the template there")
+  func forbiddenInNetFlow9() {
+    let forbidden = Set<UInt16>(70...79).union([87, 88, 90, 91, 100, 102, 103, 104])
+    #expect(FlowFields.list.filter(\.isInNetFlow9).allSatisfy { !forbidden.contains($0.id) })
+    #expect(OptionsKind.allCases.flatMap(\.fields).allSatisfy { !forbidden.contains($0.id) })
+  }
+
+  @Test("no element stands twice in the template of any shape", arguments: dialects)
+  func onceInATemplate(dialect: FieldDialect) {
+    for record in Sample.everyShape {
+      let ids = FlowShape(record).fields(for: dialect).map(\.id)
+      #expect(Set(ids).count == ids.count, "\(ids)")
+    }
+    for kind in OptionsKind.allCases { #expect(Set(kind.fields.map(\.id)).count == kind.fields.count) }
+  }
+
+  @Test("every shape has addresses, interfaces, counters, times, protocol and class in both dialects")
+  func always() {
+    for record in Sample.everyShape {
+      let addresses: Set<UInt16> = record.key.version == .v4 ? [8, 12, 15, 60] : [27, 28, 62, 60]
+      let ipfix = Set(FlowShape(record).fields(for: .ipfix).map(\.id))
+      #expect(ipfix.isSuperset(of: addresses.union([10, 14, 2, 1, 152, 153, 4, 5, 136])))
+      #expect(ipfix.isDisjoint(with: [21, 22]))
+      let netFlow9 = Set(FlowShape(record).fields(for: .netFlow9).map(\.id))
+      #expect(netFlow9.isSuperset(of: addresses.union([10, 14, 2, 1, 22, 21, 4, 5])))
+      #expect(netFlow9.isDisjoint(with: [32, 136, 139, 152, 153, 243, 244, 245, 246]))
+    }
+  }
+
+  @Test("templates are ipt_NETFLOW's blocks in its order")
+  func order() {
+    func ids(_ record: FlowRecord, _ dialect: FieldDialect) -> [UInt16] {
+      FlowShape(record).fields(for: dialect).map(\.id)
+    }
+    #expect(ids(Sample.tcp, .ipfix) == [8, 12, 15, 60, 7, 11, 6, 10, 14, 2, 1, 152, 153, 4, 5, 136])
+    #expect(ids(Sample.tcp, .netFlow9) == [8, 12, 15, 60, 7, 11, 6, 10, 14, 2, 1, 22, 21, 4, 5])
+    #expect(ids(Sample.udp6, .ipfix) == [27, 28, 62, 60, 31, 7, 11, 6, 10, 14, 2, 1, 152, 153, 4, 5, 136])
+    #expect(ids(Sample.ipv4(.icmp), .ipfix) == [8, 12, 15, 60, 32, 10, 14, 2, 1, 152, 153, 4, 5, 136])
+    #expect(ids(Sample.ipv4(.icmp), .netFlow9) == [8, 12, 15, 60, 7, 11, 10, 14, 2, 1, 22, 21, 4, 5])
+    #expect(ids(Sample.ipv6(.icmpv6), .ipfix) == [27, 28, 62, 60, 139, 10, 14, 2, 1, 152, 153, 4, 5, 136])
+    var full = Sample.ipv6(.tcp)
+    (full.flowLabel, full.ipOptions, full.tcpOptions, full.key.outerTag, full.key.innerTag) = (1, 1, 1, 1, 1)
+    #expect(
+      ids(full, .ipfix) == [
+        27, 28, 62, 60, 31, 64, 7, 11, 6, 10, 14, 2, 1, 152, 153, 4, 5, 136, 209, 58, 243, 244, 245, 246, 256,
+      ])
+    #expect(
+      ids(full, .netFlow9) == [27, 28, 62, 60, 31, 64, 7, 11, 6, 10, 14, 2, 1, 22, 21, 4, 5, 209, 58, 256])
+    #expect(ids(Sample.ipv4(.esp), .netFlow9) == [8, 12, 15, 60, 10, 14, 2, 1, 22, 21, 4, 5, 295])
+    #expect(ids(Sample.ipv4(.igmp), .ipfix) == [8, 12, 15, 60, 10, 14, 2, 1, 152, 153, 4, 5, 136, 33])
+    #expect(ids(Sample.ipv4(.udp) { $0.ipOptions = 1 }, .ipfix).prefix(6) == [8, 12, 15, 60, 208, 7])
+  }
+
+  @Test("protocols with ports, ICMP, IGMP and IPsec have shapes of their own, all others one")
+  func transports() {
+    for number in 0...255 as ClosedRange<UInt8> {
+      let expected: FlowShape.Transport =
+        switch number {
+        case 6, 17, 33, 132, 136: .ports
+        case 1, 58: .icmp
+        case 2: .igmp
+        case 50, 51: .ipsec
+        default: .none
+        }
+      #expect(FlowShape.Transport(IPProtocol(rawValue: number)) == expected, "protocol \(number)")
+    }
+  }
+
+  @Test("a record of 320 shapes finds one of 320 templates")
+  func shapes() { #expect(Set(Sample.everyShape.map { FlowShape($0) }).count == 320) }
+
+  @Test("a Flow as JSON has the elements' names in the template's order")
+  func json() {
+    var encoder = FlowJSONEncoder()
+    let text = encoder.encode(Sample.tcp)
+    #expect(
+      text
+        == #"{"sourceIPv4Address":"192.0.2.1","destinationIPv4Address":"198.51.100.2","#
+        + #""ipNextHopIPv4Address":"0.0.0.0","ipVersion":4,"#
+        + #""sourceTransportPort":49152,"destinationTransportPort":443,"tcpControlBits":27,"#
+        + #""ingressInterface":2,"egressInterface":3,"packetDeltaCount":10,"octetDeltaCount":5000,"#
+        + #""flowStartMilliseconds":"2023-11-14T22:13:20.123Z","flowEndMilliseconds":"2023-11-14T22:13:22.456Z","#
+        + #""protocolIdentifier":6,"ipClassOfService":16,"flowEndReason":3}"#)
+    #expect(encoder.encode(Sample.tcp) == text)
+  }
+}

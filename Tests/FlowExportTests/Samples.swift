@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FlowMeter
+
+@testable import FlowExport
+
+/// Octets out of hexadecimal digits; spaces and line ends are for the reader.
+func octets(_ hexadecimal: String) -> [UInt8] {
+  let digits = hexadecimal.filter { !$0.isWhitespace }.map { UInt8($0.hexDigitValue!) }
+  precondition(digits.count % 2 == 0)
+  return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+}
+
+func address(_ text: String) -> IPAddress { IPAddress.parse(text)!.address }
+
+/// Shows records in the buffer that the table would have filled.
+func withBuffer<Result>(_ records: [FlowRecord], _ body: (borrowing FlowRecordBuffer) -> Result) -> Result {
+  var buffer = FlowRecordBuffer(capacity: max(1, records.count))
+  for record in records { buffer.append(record) }
+  return body(buffer)
+}
+
+/// Records and moments that the tests share.
+enum Sample {
+  /// 2023-11-14T22:13:23.500Z, on a device that started at 21:56:40Z.
+  static let instant = ExportInstant(
+    now: Timestamp(milliseconds: 1_700_000_003_500), boot: Timestamp(milliseconds: 1_699_999_000_000))
+
+  /// The instant some milliseconds later.
+  static func instant(after milliseconds: Int64) -> ExportInstant {
+    ExportInstant(now: instant.now.advanced(byMilliseconds: milliseconds), boot: instant.boot)
+  }
+
+  static func ipv4(_ number: IPProtocol, _ change: (inout FlowRecord) -> Void = { _ in }) -> FlowRecord {
+    var record = FlowRecord()
+    record.key.version = .v4
+    record.key.source = address("192.0.2.1")
+    record.key.destination = address("198.51.100.2")
+    record.key.protocol = number
+    record.key.ingressInterface = 2
+    record.egressInterface = 3
+    record.packets = 10
+    record.octets = 5000
+    record.start = Timestamp(milliseconds: 1_700_000_000_123)
+    record.end = Timestamp(milliseconds: 1_700_000_002_456)
+    record.endReason = .idleTimeout
+    change(&record)
+    return record
+  }
+
+  static func ipv6(_ number: IPProtocol, _ change: (inout FlowRecord) -> Void = { _ in }) -> FlowRecord {
+    ipv4(number) {
+      $0.key.version = .v6
+      $0.key.source = address("2001:db8::1")
+      $0.key.destination = address("2001:db8::2")
+      change(&$0)
+    }
+  }
+
+  static var tcp: FlowRecord {
+    ipv4(.tcp) {
+      ($0.key.sourcePort, $0.key.destinationPort) = (49152, 443)
+      $0.key.classOfService = 0x10
+      $0.tcpControlBits = 0x1b
+      $0.endReason = .endOfFlowDetected
+    }
+  }
+
+  static var udp6: FlowRecord {
+    ipv6(.udp) {
+      ($0.key.sourcePort, $0.key.destinationPort) = (5353, 53)
+      $0.flowLabel = 0xabcde
+    }
+  }
+
+  /// One record of each shape that there is: versions, options, flow label, TCP options, both tags, transports.
+  static var everyShape: [FlowRecord] {
+    var records: [FlowRecord] = []
+    for number in [IPProtocol.hip, .tcp, .icmp, .igmp, .esp] {
+      for bits in 0..<64 {
+        let record = bits & 1 == 0 ? ipv4(number) : ipv6(number)
+        records.append(record.with(bits))
+      }
+    }
+    return records
+  }
+
+  /// One record of each shape that packets bring about: flow labels of IPv6, TCP options of TCP, no inner tag alone.
+  static var everyLikelyShape: [FlowRecord] {
+    everyShape.filter {
+      ($0.flowLabel == 0 || $0.key.version == .v6) && ($0.tcpOptions == 0 || $0.key.protocol == .tcp)
+        && ($0.key.innerTag == 0 || $0.key.outerTag != 0)
+    }
+  }
+}
+
+extension FlowRecord {
+  fileprivate func with(_ bits: Int) -> FlowRecord {
+    var record = self
+    if bits & 2 != 0 { record.ipOptions = 1 }
+    if bits & 4 != 0 { record.flowLabel = 5 }
+    if bits & 8 != 0 { record.tcpOptions = 4 }
+    if bits & 16 != 0 { record.key.outerTag = 0x2064 }
+    if bits & 32 != 0 { record.key.innerTag = 0x4065 }
+    return record
+  }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import FlowExport
+import FlowMeter
+import Testing
+
+@testable import flowprobe
+
+@Suite("Options")
+struct OptionsTests {
+  @Test("an interface alone is enough; everything else has its default")
+  func defaults() throws {
+    let meter = try #require(try metering("-i eth0"))
+    let options = meter.metering
+    #expect(options.interfaces == ["eth0"])
+    #expect(options.read == nil)
+    #expect(options.promisc)
+    #expect(options.snaplen >= 128)
+    #expect(options.bufferSize >= 64)
+    #expect(options.activeTimeout == 60)
+    #expect(options.inactiveTimeout == 15)
+    #expect(options.maxflows == 2_000_000)
+    #expect(options.fragments == .track)
+    #expect(options.filterExpression == "")
+    #expect(meter.export.dest == [])
+    #expect(meter.export.exportProtocol == .ipfix)
+    #expect(meter.export.engineID == nil)
+    #expect(meter.export.refreshRate == 20)
+    #expect(meter.export.timeoutRate == 30)
+    #expect(meter.export.sndbuf == 0)
+    #expect(meter.export.exportRate == nil)
+    #expect(!meter.output.json)
+  }
+
+  @Test("each option sets what it names")
+  func each() throws {
+    let meter = try #require(
+      try metering(
+        "-i eth0 --interface eth1 --no-promisc --snaplen 256 -B 1024 --active-timeout 120 --inactive-timeout 30"
+          + " --maxflows 1000 --fragments zero --dest 192.0.2.1 --protocol v9 --engine-id 4294967295"
+          + " --refresh-rate 5 --timeout-rate 1 --sndbuf 65536 --export-rate 500"))
+    let options = meter.metering
+    #expect(options.interfaces == ["eth0", "eth1"])
+    #expect(options.capture.promiscuous == false)
+    #expect(options.capture.snapLength == 256)
+    #expect(options.capture.bufferSize == 1_048_576)
+    #expect(options.expiration.activeTimeout == .seconds(120))
+    #expect(options.expiration.inactiveTimeout == .seconds(30))
+    #expect(options.maxflows == 1000)
+    #expect(options.fragments == .zero)
+    #expect(try meter.export.destinations().map(\.description) == ["192.0.2.1:2055"])
+    let export = meter.export.configuration(readsFile: false)
+    #expect(export.exportProtocol == .netFlow9)
+    #expect(export.observationDomain == 4_294_967_295)
+    #expect(export.refreshRate == 5)
+    #expect(export.timeoutRate == 1)
+    #expect(export.sendBuffer == 65_536)
+    #expect(export.exportRate == 500)
+    #expect(export.program == "flowprobe 0.1.0")
+  }
+
+  @Test("a file is read with -r or --read, and printed as JSON on request", arguments: ["-r", "--read"])
+  func file(option: String) throws {
+    let meter = try #require(try metering("\(option) capture.pcap --json"))
+    #expect(meter.metering.read == "capture.pcap")
+    #expect(meter.output.json)
+    let standardInput = try metering("-r -")
+    #expect(standardInput?.metering.read == "-")
+  }
+
+  @Test(
+    "a protocol goes by its number and its names",
+    arguments: [
+      ("10", .ipfix), ("ipfix", .ipfix), ("IPFIX", .ipfix), ("v10", .ipfix), ("9", .netFlow9), ("v9", .netFlow9),
+      ("V9", .netFlow9), ("5", .netFlow5), ("v5", .netFlow5),
+    ] as [(String, ExportProtocol)])
+  func protocols(text: String, expected: ExportProtocol) throws {
+    #expect(try metering("-i eth0 --protocol \(text)")?.export.exportProtocol == expected)
+  }
+
+  @Test("the words behind the options are the filter, wherever options stand")
+  func filterWords() throws {
+    #expect(try metering("-i eth0 not port 22")?.metering.filterExpression == "not port 22")
+    #expect(try metering("not port 22 -i eth0")?.metering.filterExpression == "not port 22")
+    #expect(try metering("-i eth0 -- -x or tcp")?.metering.filterExpression == "-x or tcp")
+    let quoted = try Flowprobe.parseAsRoot(["-i", "eth0", "tcp and port 80"]) as? Meter
+    #expect(quoted?.metering.capture.filter == "tcp and port 80")
+  }
+
+  @Test("destinations come from one list or several, each once")
+  func destinations() throws {
+    let meter = try Flowprobe.parseAsRoot([
+      "-i", "eth0", "--dest", "192.0.2.1,[2001:db8::1]:4739", "--dest", "192.0.2.2 192.0.2.1:2055",
+    ])
+    let list = try (meter as? Meter)?.export.destinations().map(\.description)
+    #expect(list == ["192.0.2.1:2055", "[2001:db8::1]:4739", "192.0.2.2:2055"])
+  }
+
+  @Test("a file is exported at 1000 messages a second, live traffic at 10000, unless told otherwise")
+  func exportRate() throws {
+    let export = try #require(try metering("-r f --dest 192.0.2.1")).export
+    #expect(export.configuration(readsFile: true).exportRate == 1000)
+    #expect(export.configuration(readsFile: false).exportRate == 10_000)
+    let unlimited = try #require(try metering("-r f --dest 192.0.2.1 --export-rate 0")).export
+    #expect(unlimited.configuration(readsFile: true).exportRate == 0)
+  }
+
+  @Test("the configuration of the program has what the options say")
+  func configuration() throws {
+    let meter = try #require(try metering("-r capture.pcap --maxflows 7 --active-timeout 9 --fragments zero udp"))
+    let configuration = try ProbeConfiguration(meter.metering, meter.export, meter.output)
+    guard case .file("capture.pcap") = configuration.source else {
+      Issue.record("the source is \(configuration.source)")
+      return
+    }
+    #expect(configuration.filter == "udp")
+    #expect(configuration.fragments == .zero)
+    #expect(configuration.table.maxFlows == 7)
+    #expect(configuration.table.expiration.activeTimeout == .seconds(9))
+    #expect(configuration.destinations == [])
+    #expect(configuration.export.exportRate == 1000)
+    #expect(!configuration.printsJSON)
+  }
+
+  @Test("list-fields is a command of its own, and needs no interface")
+  func listFields() throws {
+    #expect(try Flowprobe.parseAsRoot(["list-fields"]) is ListFields)
+    #expect(try Flowprobe.parseAsRoot(["meter", "-i", "eth0"]) is Meter)
+  }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Testing
+
+@testable import flowprobe
+
+@Suite("Command lines that are refused")
+struct RefusalTests {
+  @Test(
+    "what does not go together or is missing is told, with exit code 64",
+    arguments: [
+      ("", "there is nothing to meter; name an interface with -i or a capture file with -r."),
+      ("not port 22", "there is nothing to meter"),
+      ("-i eth0 -r file.pcap", "-i and -r exclude each other"),
+      ("-i eth0 -i eth1 -i eth0", "interface 'eth0' is given twice"),
+      ("-i eth0 --json --dest 192.0.2.1", "--json prints flows and --dest exports them; give one of the two."),
+      ("-i eth0 --dest 192.0.2.300", "cannot use destination '192.0.2.300'"),
+      ("-i eth0 --dest ,", "cannot use destination ','"),
+      ("-i eth0 --protocol 8", "--protocol"), ("-i eth0 --protocol netflow", "--protocol"),
+      ("-i eth0 --fragments drop", "--fragments"), ("-i eth0 --engine-id -1", "--engine-id"),
+      ("-i eth0 --engine-id 4294967296", "--engine-id"), ("-i eth0 --maxflows many", "--maxflows"),
+      ("-i eth0 --no-such-option", "--no-such-option"), ("-i", "-i"),
+    ])
+  func conflicts(arguments: String, text: String) throws {
+    let refused = try #require(refusal(arguments))
+    #expect(refused.text.contains(text))
+    #expect(refused.code == 64)
+  }
+
+  @Test(
+    "numbers out of range are refused, those at its ends taken",
+    arguments: [
+      ("--snaplen", 64, 262_144), ("--buffer-size", 64, 2_097_151), ("--active-timeout", 1, 86_400),
+      ("--inactive-timeout", 1, 86_400), ("--maxflows", 1, 1_073_741_824), ("--refresh-rate", 1, 1_000_000),
+      ("--timeout-rate", 1, 10_000), ("--sndbuf", 0, 2_147_483_647), ("--export-rate", 0, 1_000_000_000),
+    ])
+  func ranges(option: String, lowest: Int, highest: Int) throws {
+    #expect(refusal("-i eth0 \(option)=\(lowest)") == nil)
+    #expect(refusal("-i eth0 \(option)=\(highest)") == nil)
+    for value in [lowest - 1, highest + 1] {
+      let refused = try #require(refusal("-i eth0 \(option)=\(value)"))
+      #expect(refused.text == "\(option) \(value) is out of range; give \(lowest) to \(highest).")
+      #expect(refused.code == 64)
+    }
+  }
+
+  @Test("asking for the version is no error, and the help names the options")
+  func cleanExits() throws {
+    let version = try #require(refusal("--version"))
+    #expect(version.text == "0.1.0")
+    #expect(version.code == 0)
+    let help = Flowprobe.helpMessage(for: Meter.self)
+    let options = ["--interface", "--read", "--dest", "--protocol", "--json"]
+    #expect(options.filter { !help.contains($0) } == [])
+  }
+}
