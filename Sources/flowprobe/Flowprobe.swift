@@ -56,9 +56,16 @@ struct Meter: ParsableCommand {
 
   func run() throws {
     let configuration = try ProbeConfiguration(metering, export, output)
+    let table: FlowTable
+    do throws(SystemError) {
+      table = try FlowTable(configuration.table)
+    } catch {
+      Console.say("cannot reserve memory for \(configuration.table.maxFlows) flows: \(error); lower --maxflows")
+      throw ExitCode.failure
+    }
     let succeeded: Bool
     do throws(CaptureError) {
-      let probe = try Probe(configuration)
+      let probe = try Probe(configuration, table)
       succeeded = probe.run()
     } catch {
       Console.say(error.description)

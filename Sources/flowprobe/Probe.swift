@@ -28,9 +28,9 @@ final class Probe: @unchecked Sendable {
   private let metersHaveStopped = Atomic<Bool>(false)
 
   /// Opens the sources; a Collector that cannot be reached is no error.
-  init(_ configuration: ProbeConfiguration) throws(CaptureError) {
+  init(_ configuration: ProbeConfiguration, _ table: FlowTable) throws(CaptureError) {
     self.configuration = configuration
-    table = FlowTable(configuration.table)
+    self.table = table
     var sources: [any PacketSource] = []
     switch configuration.source {
     case .file(let path):

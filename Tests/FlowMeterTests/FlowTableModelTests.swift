@@ -43,9 +43,9 @@ struct FlowTableModelTests {
   @Test(
     "any sequence of packets and takings gives the same records",
     arguments: [(1, 40, 2), (2, 1000, 200), (3, 5000, 3000), (4, 20_000, 60_000)] as [(UInt64, Int, Int64)])
-  func random(seed: UInt64, keys: Int, longestPause: Int64) {
+  func random(seed: UInt64, keys: Int, longestPause: Int64) throws {
     var random = SplitMix64(state: seed)
-    var subject = TableUnderTest(active: 20, inactive: 5, maxFlows: 100_000)
+    var subject = try TableUnderTest(active: 20, inactive: 5, maxFlows: 100_000)
     var model = Model(active: 20_000, inactive: 5_000)
     var records: [FlowRecord] = []
     var now: Int64 = 1_700_000_000_000
@@ -82,7 +82,7 @@ struct FlowTableModelTests {
 
   @Test("two threads that add and one that takes lose nothing")
   func threads() throws {
-    let table = FlowTable()
+    let table = try FlowTable()
     let rounds = 300
     let workers = try (0..<2).map { worker in
       try WorkerThread(name: "test \(worker)") {

@@ -9,12 +9,12 @@ struct TableUnderTest: ~Copyable {
   let table: FlowTable
   private var batch = PacketBatch()
 
-  init(active: Int = 60, inactive: Int = 15, maxFlows: Int = 10_000) {
+  init(active: Int = 60, inactive: Int = 15, maxFlows: Int = 10_000) throws {
     var configuration = FlowTable.Configuration()
     configuration.expiration.activeTimeout = .seconds(active)
     configuration.expiration.inactiveTimeout = .seconds(inactive)
     configuration.maxFlows = maxFlows
-    table = FlowTable(configuration)
+    table = try FlowTable(configuration)
   }
 
   mutating func add(_ packet: [UInt8], at milliseconds: Int64) {
@@ -64,7 +64,7 @@ struct FlowTableTests {
 
   @Test("packets of one key are one flow, with their sums, times and control bits")
   func sums() throws {
-    var subject = TableUnderTest()
+    var subject = try TableUnderTest()
     subject.add(Self.tcp(0x02), at: 1000)
     subject.add(Self.tcp(0x18), at: 3500)
     let records = subject.take(at: 3500, everything: true)
@@ -81,7 +81,7 @@ struct FlowTableTests {
 
   @Test("an IPv6 flow keeps its addresses and flow label")
   func ipv6() throws {
-    var subject = TableUnderTest()
+    var subject = try TableUnderTest()
     subject.add(Packets.udpIPv6, at: 0)
     subject.add(Packets.udpIPv6, at: 1)
     let record = try #require(subject.take(at: 1, everything: true).first)
@@ -111,7 +111,7 @@ struct FlowTableTests {
 
   @Test("a flow idle for the inactive timeout ends with idleTimeout, within a second and not before")
   func idle() throws {
-    var subject = TableUnderTest()
+    var subject = try TableUnderTest()
     subject.add(Packets.udp, at: 1000)
     #expect(subject.take(at: 15_999).isEmpty)
     let record = try #require(subject.take(at: 17_000).first)
@@ -121,7 +121,7 @@ struct FlowTableTests {
 
   @Test("a TCP flow idle after FIN or RST ends with endOfFlowDetected", arguments: [UInt8(0x11), 0x14])
   func endOfFlow(bits: UInt8) throws {
-    var subject = TableUnderTest()
+    var subject = try TableUnderTest()
     subject.add(Self.tcp(0x02), at: 0)
     subject.add(Self.tcp(bits), at: 10)
     #expect(try #require(subject.take(at: 16_010).first).endReason == .endOfFlowDetected)
@@ -129,7 +129,7 @@ struct FlowTableTests {
 
   @Test("a flow that goes on is reported at the active timeout with what came since the last report")
   func active() throws {
-    var subject = TableUnderTest()
+    var subject = try TableUnderTest()
     var records: [FlowRecord] = []
     for second in 0..<150 {
       subject.add(Packets.udp, at: Int64(second) * 1000)
@@ -144,7 +144,7 @@ struct FlowTableTests {
 
   @Test("a quiet flow past the active timeout leaves on time")
   func quietActive() throws {
-    var subject = TableUnderTest(active: 20, inactive: 15)
+    var subject = try TableUnderTest(active: 20, inactive: 15)
     subject.add(Packets.udp, at: 0)
     subject.add(Packets.udp, at: 14_000)
     #expect(subject.take(at: 19_999).isEmpty)
@@ -152,8 +152,8 @@ struct FlowTableTests {
   }
 
   @Test("records depend on the packets' times, not on when somebody looked", arguments: [1, 7, 1000])
-  func cadence(step: Int) {
-    var subject = TableUnderTest()
+  func cadence(step: Int) throws {
+    var subject = try TableUnderTest()
     var records: [FlowRecord] = []
     let times: [Int64] = [0, 5_000, 20_000, 34_999, 50_000, 79_999, 95_000, 400_000]
     for (i, time) in times.enumerated() {
@@ -168,7 +168,7 @@ struct FlowTableTests {
 
   @Test("packets out of order belong to their flow and move its first packet back")
   func outOfOrder() throws {
-    var subject = TableUnderTest()
+    var subject = try TableUnderTest()
     subject.add(Packets.udp, at: 10_000)
     subject.add(Packets.udp, at: 9_000)
     subject.add(Packets.udp, at: 9_500)
@@ -181,8 +181,8 @@ struct FlowTableTests {
   @Test(
     "jumps of time forwards and backwards lose nothing",
     arguments: [[0, 4_000_000_000_000, 100], [1_700_000_000_000, 0, 1_700_000_000_000], [5, 4, 3, -1_000_000]])
-  func jumps(times: [Int64]) {
-    var subject = TableUnderTest()
+  func jumps(times: [Int64]) throws {
+    var subject = try TableUnderTest()
     var records: [FlowRecord] = []
     var latest = Int64.min
     for time in times {
@@ -197,8 +197,8 @@ struct FlowTableTests {
   }
 
   @Test("at the cap the flow nearest to its end leaves early with lackOfResources, and no packet is lost")
-  func cap() {
-    var subject = TableUnderTest(maxFlows: 100)
+  func cap() throws {
+    var subject = try TableUnderTest(maxFlows: 100)
     let base = Packets.ipv4(protocol: 17, [0, 0, 0, 9, 0, 8, 0, 0])
     for i in 0..<250 {
       var packet = base
@@ -216,8 +216,8 @@ struct FlowTableTests {
   }
 
   @Test("ended flows that nobody takes are dropped at a bound, and counted")
-  func patience() {
-    var subject = TableUnderTest(maxFlows: 1)
+  func patience() throws {
+    var subject = try TableUnderTest(maxFlows: 1)
     var packet = Packets.udp
     for i in 0..<3000 {
       (packet[20], packet[21]) = (UInt8(i >> 8), UInt8(i & 0xff))

@@ -97,7 +97,7 @@ struct FragmentTests {
   }
 
   @Test("a first fragment may release more that waited than a batch holds")
-  func burst() {
+  func burst() throws {
     var batch = PacketBatch()
     let fragments = Self.fragments()
     for number in 0..<500 {
@@ -110,7 +110,7 @@ struct FragmentTests {
     for _ in 0..<50 { batch.append(Packets.tcp, at: 500) }
     #expect(batch.count == 601)
     #expect(batch.waitingFragments == 0)
-    let table = FlowTable()
+    let table = try FlowTable()
     table.update(batch)
     #expect(MeteringTests.totals(of: table).packets == 601)
   }
@@ -121,7 +121,7 @@ struct FragmentTests {
     let source = PacketList(
       [Array(later[..<100]), Array(later[100..<200]), Array(later[200..<300]), Array(later[300...])]
         + [[Packets.tcp]] + [[Packets.udp]], secondsBetween: 2)
-    let table = FlowTable()
+    let table = try FlowTable()
     let process = MeteringProcess(source: source, table: table)
     while case .more = try process.meter(timeout: .zero).outcome {}
     process.finish()

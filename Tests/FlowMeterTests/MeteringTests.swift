@@ -47,7 +47,7 @@ struct MeteringTests {
 
   @Test("every packet of a source is metered or counted by its reason, and drops are told")
   func accounting() throws {
-    let table = FlowTable()
+    let table = try FlowTable()
     let source = PacketList([[Packets.tcp, Packets.udp], [[0xff]], [Packets.udpIPv6, []]])
     let process = MeteringProcess(source: source, table: table)
     while case .more = try process.meter(timeout: .zero).outcome {}
@@ -64,7 +64,7 @@ struct MeteringTests {
 
   @Test("the bundled sample is metered to the packet: tshark counts 332 IP packets of 170039 octets in it")
   func sampleFile() throws {
-    let table = FlowTable()
+    let table = try FlowTable()
     let process = MeteringProcess(source: try CaptureFile(path: Self.sample), table: table)
     while case .more = try process.meter(timeout: .zero).outcome {}
     process.finish()
@@ -75,7 +75,7 @@ struct MeteringTests {
 
   @Test("a filter leaves out what does not match")
   func filter() throws {
-    let table = FlowTable()
+    let table = try FlowTable()
     let file = try CaptureFile(path: Self.sample, filter: "icmp6")
     let process = MeteringProcess(source: file, table: table)
     while case .more = try process.meter(timeout: .zero).outcome {}
@@ -104,7 +104,7 @@ struct MeteringTests {
     let whole = try readFile(Self.sample)
     _ = unsafe whole[..<5000].withUnsafeBytes { unsafe write(writer, $0.baseAddress, $0.count) }
     close(writer)
-    let table = FlowTable()
+    let table = try FlowTable()
     let process = MeteringProcess(source: try CaptureFile(path: "/proc/self/fd/\(reader)"), table: table)
     #expect(throws: CaptureError.self) {
       while case .more = try process.meter(timeout: .zero).outcome {}

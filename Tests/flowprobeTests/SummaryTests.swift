@@ -18,7 +18,7 @@ struct SummaryTests {
   }
 
   private func table(_ change: (inout FlowTableStatistics) -> Void = { _ in }) -> FlowTableStatistics {
-    var statistics = FlowTable().statistics
+    var statistics = FlowTableStatistics()
     statistics.created = 3
     change(&statistics)
     return statistics

@@ -208,6 +208,8 @@ public struct FlowTableStatistics: Sendable {
   /// Flow Records dropped because the exporter did not take them in time, and what they had counted.
   public var lost = FlowTotals()
 
+  public init() {}
+
   mutating func add(_ other: FlowTableStatistics) {
     active += other.active
     created &+= other.created

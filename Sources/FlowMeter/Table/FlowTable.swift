@@ -46,7 +46,10 @@ internal import Synchronization
   private let hash: KeyHash
   private let patience: Int
 
-  public init(_ configuration: Configuration = Configuration()) {
+  /// Reserves the address space for `maxFlows`; memory is used as Flows come.
+  ///
+  /// - Throws: where the system does not grant that.
+  public init(_ configuration: Configuration = Configuration()) throws(SystemError) {
     precondition((1...1 << 30).contains(configuration.maxFlows), "maxFlows out of range")
     self.configuration = configuration
     hash = KeyHash(seed: configuration.hashSeed)
@@ -63,12 +66,12 @@ internal import Synchronization
     var indexLength = FlowStore.smallestIndex
     while (capacity + 1) * 8 > indexLength * 5 { indexLength *= 2 }
     indexStride = indexLength
-    index = Reservation(bytes: stripeCount * indexStride * MemoryLayout<UInt64>.stride)
+    index = try Reservation(bytes: stripeCount * indexStride * MemoryLayout<UInt64>.stride)
     unsafe maskHints = .allocate(capacity: stripeCount)
     let chunk = SlotPool.chunk
     let slots = stripeCount * ((capacity + patience + chunk) / chunk * chunk)
-    ipv4 = SlotPool(stride: MemoryLayout<FlowSlot>.stride, capacity: slots)
-    ipv6 = SlotPool(stride: MemoryLayout<FlowSlotIPv6>.stride, capacity: slots)
+    ipv4 = try SlotPool(stride: MemoryLayout<FlowSlot>.stride, capacity: slots)
+    ipv6 = try SlotPool(stride: MemoryLayout<FlowSlotIPv6>.stride, capacity: slots)
     unsafe stripes = .allocate(capacity: stripeCount)
     for stripe in 0..<stripeCount {
       let share = unsafe FlowStore.Share(

@@ -14,13 +14,13 @@ internal import Synchronization
   private let length: Int
 
   /// - Parameter hugePages: asks for transparent huge pages (2 MiB), where a table is large and packed.
-  init(bytes: Int, hugePages: Bool = false) {
+  /// - Throws: ENOMEM where the address space, or what the system promises of memory, is exhausted.
+  init(bytes: Int, hugePages: Bool = false) throws(SystemError) {
     let huge = 2 << 20
     length = (bytes + 2 * huge - 1) / huge * huge
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-    guard let mapping = unsafe mmap(nil, length, PROT_READ | PROT_WRITE, flags, -1, 0),
-      Int(bitPattern: mapping) != cshims_map_failed()
-    else { fatalError("cannot reserve \(length) bytes of address space for the flow table; lower --maxflows") }
+    let mapping = unsafe mmap(nil, length, PROT_READ | PROT_WRITE, flags, -1, 0)
+    guard let mapping = unsafe mapping, Int(bitPattern: mapping) != cshims_map_failed() else { throw .last }
     unsafe base = mapping
     if hugePages { unsafe madvise(mapping, length, MADV_HUGEPAGE) }
   }
@@ -39,10 +39,10 @@ final class SlotPool: Sendable {
   private let claimed = Atomic<Int>(1)
   private let capacity: Int
 
-  init(stride: Int, capacity: Int) {
+  init(stride: Int, capacity: Int) throws(SystemError) {
     self.capacity = capacity + 1
-    slots = Reservation(bytes: (capacity + 1) * stride, hugePages: true)
-    links = Reservation(bytes: (capacity + 1) * MemoryLayout<UInt32>.stride)
+    slots = try Reservation(bytes: (capacity + 1) * stride, hugePages: true)
+    links = try Reservation(bytes: (capacity + 1) * MemoryLayout<UInt32>.stride)
   }
 
   var base: UnsafeMutableRawPointer { unsafe slots.base }
