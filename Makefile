@@ -45,6 +45,7 @@ test: setup-test build
 	Tests/Fuzz/run --replay
 
 bench: setup-bench build
+	touch Benchmarks/Package.swift  # or a new source file of the library goes unnoticed
 	swift run -c release --package-path Benchmarks benchmarks $(ARGS)
 
 # An hour: half of it on the decoder, half on capture files.

@@ -42,6 +42,8 @@ def fields(flow, protocol):
         layout["icmp"] = (32 if flow["version"] == 4 else 139, 2)
     elif flow["proto"] in (1, 58, 6, 17, 33, 132, 136):
         layout.update(PORTS)
+        if flow["proto"] == 1 and protocol == "v9":
+            layout["icmp"] = (32, 2)
     layout.update({field: element for field, element in OPTIONAL.items() if flow.get(field)})
     return layout
 

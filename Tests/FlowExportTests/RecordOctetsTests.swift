@@ -43,13 +43,13 @@ struct RecordOctetsTests {
       encoded(Sample.udp6, .netFlow9) == octets(Self.ipv6Head + middle + Self.counters + Self.upTimes + "11 00"))
   }
 
-  @Test("ICMP has type and code in 32 or 139 in IPFIX, and as the destination port in v9")
+  @Test("ICMP has type and code in 32 or 139 in IPFIX, in v9 as the destination port, and of IPv4 in 32 too")
   func icmp() {
     let echo = Sample.ipv4(.icmp) { $0.key.destinationPort = 0x0800 }
     #expect(
       encoded(echo, .ipfix) == octets(Self.ipv4Head + "0800" + Self.counters + Self.absolute + "01 00 01"))
     #expect(
-      encoded(echo, .netFlow9) == octets(Self.ipv4Head + "0000 0800" + Self.counters + Self.upTimes + "01 00"))
+      encoded(echo, .netFlow9) == octets(Self.ipv4Head + "0000 0800 0800" + Self.counters + Self.upTimes + "01 00"))
     let unreachable = Sample.ipv6(.icmpv6) { $0.key.destinationPort = 0x0104 }
     #expect(
       encoded(unreachable, .ipfix)

@@ -43,15 +43,15 @@ struct TemplateEncoderTests {
       ])
   }
 
-  @Test("a set of 55 octets is padded to 56 in v9, and left as it is in IPFIX")
+  @Test("a set of 57 octets is padded to 60 in v9, and left as it is in IPFIX")
   func padding() {
     let echo = Sample.ipv4(.icmp) { $0.key.destinationPort = 0x0800 }
     let netFlow9 = EncoderRun(.netFlow9)
     netFlow9.append([echo])
     netFlow9.flush()
-    #expect(netFlow9.messages[0].count == 20 + 56)
-    #expect(netFlow9.messages[0].number(20, 4) == 0x0107_0038)
-    #expect(netFlow9.messages[0].suffix(3) == [0x01, 0x00, 0x00])
+    #expect(netFlow9.messages[0].count == 20 + 60)
+    #expect(netFlow9.messages[0].number(20, 4) == 0x0107_003c)
+    #expect(netFlow9.messages[0].suffix(5) == [0x01, 0x00, 0x00, 0x00, 0x00])
     let odd = Sample.ipv4(.hip)
     let ipfix = EncoderRun(.ipfix)
     ipfix.append([odd])

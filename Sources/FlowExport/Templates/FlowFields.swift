@@ -34,7 +34,7 @@ public enum FlowFields {
     Field(11, "destinationTransportPort", \.key.destinationPort),
     Field(6, "tcpControlBits", \.tcpControlBits),
   ]
-  /// NetFlow v9 reports ICMP type × 256 + code as the destination port.
+  /// NetFlow v9 reports ICMP type × 256 + code as the destination port; nfdump looks for element 32 beside it.
   static let icmpPorts: Group = [
     Field(7, "sourceTransportPort", \.key.sourcePort),
     Field(11, "destinationTransportPort", \.key.destinationPort),

@@ -50,7 +50,7 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     if has(1) { fields += isIPv6 ? FlowFields.extensionHeaders : FlowFields.ipv4Options }
     switch (transport, format) {
     case (.icmp, .ipfix): fields += isIPv6 ? FlowFields.icmpIPv6 : FlowFields.icmpIPv4
-    case (.icmp, .netFlow9): fields += FlowFields.icmpPorts
+    case (.icmp, .netFlow9): fields += FlowFields.icmpPorts + (isIPv6 ? [] : FlowFields.icmpIPv4)
     case (.ports, _): fields += FlowFields.ports
     case (.none, _), (.igmp, _), (.ipsec, _): break
     }

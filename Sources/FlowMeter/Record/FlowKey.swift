@@ -1,28 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// An Internet protocol number (IANA "Assigned Internet Protocol Numbers", IE 4 protocolIdentifier).
+///
+/// Inlinable: exporters look at it with every record.
 public struct IPProtocol: RawRepresentable, Hashable, Sendable {
   public var rawValue: UInt8
-  public init(rawValue: UInt8) { self.rawValue = rawValue }
+  @inlinable public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-  public static let hopByHop = IPProtocol(rawValue: 0)
-  public static let icmp = IPProtocol(rawValue: 1)
-  public static let igmp = IPProtocol(rawValue: 2)
-  public static let tcp = IPProtocol(rawValue: 6)
-  public static let udp = IPProtocol(rawValue: 17)
-  public static let dccp = IPProtocol(rawValue: 33)
-  public static let routing = IPProtocol(rawValue: 43)
-  public static let fragment = IPProtocol(rawValue: 44)
-  public static let esp = IPProtocol(rawValue: 50)
-  public static let ah = IPProtocol(rawValue: 51)
-  public static let icmpv6 = IPProtocol(rawValue: 58)
-  public static let noNextHeader = IPProtocol(rawValue: 59)
-  public static let destinationOptions = IPProtocol(rawValue: 60)
-  public static let sctp = IPProtocol(rawValue: 132)
-  public static let mobility = IPProtocol(rawValue: 135)
-  public static let udpLite = IPProtocol(rawValue: 136)
-  public static let hip = IPProtocol(rawValue: 139)
-  public static let shim6 = IPProtocol(rawValue: 140)
+  @inlinable public static var hopByHop: IPProtocol { IPProtocol(rawValue: 0) }
+  @inlinable public static var icmp: IPProtocol { IPProtocol(rawValue: 1) }
+  @inlinable public static var igmp: IPProtocol { IPProtocol(rawValue: 2) }
+  @inlinable public static var tcp: IPProtocol { IPProtocol(rawValue: 6) }
+  @inlinable public static var udp: IPProtocol { IPProtocol(rawValue: 17) }
+  @inlinable public static var dccp: IPProtocol { IPProtocol(rawValue: 33) }
+  @inlinable public static var routing: IPProtocol { IPProtocol(rawValue: 43) }
+  @inlinable public static var fragment: IPProtocol { IPProtocol(rawValue: 44) }
+  @inlinable public static var esp: IPProtocol { IPProtocol(rawValue: 50) }
+  @inlinable public static var ah: IPProtocol { IPProtocol(rawValue: 51) }
+  @inlinable public static var icmpv6: IPProtocol { IPProtocol(rawValue: 58) }
+  @inlinable public static var noNextHeader: IPProtocol { IPProtocol(rawValue: 59) }
+  @inlinable public static var destinationOptions: IPProtocol { IPProtocol(rawValue: 60) }
+  @inlinable public static var sctp: IPProtocol { IPProtocol(rawValue: 132) }
+  @inlinable public static var mobility: IPProtocol { IPProtocol(rawValue: 135) }
+  @inlinable public static var udpLite: IPProtocol { IPProtocol(rawValue: 136) }
+  @inlinable public static var hip: IPProtocol { IPProtocol(rawValue: 139) }
+  @inlinable public static var shim6: IPProtocol { IPProtocol(rawValue: 140) }
 }
 
 /// What makes two packets members of one Flow (RFC 7011 section 2, Flow Key).

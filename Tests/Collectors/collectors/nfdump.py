@@ -24,14 +24,14 @@ class Nfdump(Collector):
 
     def fields(self, protocol):
         # It shows ICMP type and code also where they came as a destination port.
-        return super().fields(protocol) + (("icmp",) if protocol == "v5" else ())
+        return super().fields(protocol) + (("icmp",) if protocol in ("v5", "v9") else ())
 
     def adapt(self, flow, protocol):
         if flow["proto"] not in (1, 58):
             return dict(flow, icmp=0)
-        if protocol == "v9":
-            # nfcapd 1.7.1 looks for element 32 alone and shows 0 for both without it.
-            return dict(flow, dport=0)
+        if protocol == "v9" and flow["proto"] == 58:
+            # nfcapd 1.7.1 looks for element 32 alone, which is ICMPv4's, and shows 0 for ICMPv6.
+            return dict(flow, icmp=0, dport=0)
         return dict(flow, icmp=flow.get("icmp") or flow["dport"], dport=0)
 
     def read(self, export, directory):
