@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+
+/// What can be measured, each by itself.
+enum BenchmarkGroup: String, CaseIterable, ExpressibleByArgument {
+  case decode, table, expiry, encode, memory, scenario
+}
+
+/// How much is measured.
+struct Settings {
+  /// Rounds of the parts, and of the whole program beside others.
+  var rounds = 5
+  var scenarioRounds = 3
+  /// Packets of a capture.
+  var packets = 2_000_000
+  /// Packets or records of a part's pass.
+  var operations = 1_000_000
+  /// Flows in a large table.
+  var flows = 1_000_000
+}
+
+@main
+struct Benchmarks: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "benchmarks",
+    abstract: "Measures flowprobe's parts against other ways to do the same, and the program beside its peers.",
+    discussion: """
+      Everything is measured in rounds, in turn with what it is compared with, as CPU time; the ratio is the median of \
+      the rounds' ratios: below 1 flowprobe is the faster one. The program is '../.build/release/flowprobe', or what \
+      FLOWPROBE names. Captures are written to TMPDIR, by default /dev/shm.
+      """)
+
+  @Argument(help: ArgumentHelp("What to measure; without any, everything.", valueName: "group"))
+  var groups: [BenchmarkGroup] = []
+
+  @Option(help: "How many rounds of each comparison. Default: 5, of the scenarios 3.")
+  var rounds: Int?
+
+  @Option(help: "How many packets a capture has, and at most a pass of a part.")
+  var packets = Settings().packets
+
+  @Flag(help: "A rough look: fewer rounds, packets and flows.")
+  var quick = false
+
+  func validate() throws {
+    guard (1...100).contains(rounds ?? 1) else { throw ValidationError("--rounds is out of range; give 1 to 100.") }
+    guard (10_000...16_000_000).contains(packets) else {
+      throw ValidationError("--packets is out of range; give 10000 to 16000000.")
+    }
+  }
+
+  private var settings: Settings {
+    var settings = Settings()
+    settings.packets = packets
+    if quick {
+      (settings.rounds, settings.scenarioRounds) = (3, 1)
+      (settings.operations, settings.flows) = (settings.operations / 4, settings.flows / 4)
+      settings.packets = min(packets, 250_000)
+    }
+    settings.operations = min(settings.operations, packets)
+    if let rounds { (settings.rounds, settings.scenarioRounds) = (rounds, rounds) }
+    return settings
+  }
+
+  func run() throws {
+    for group in BenchmarkGroup.allCases where groups.isEmpty || groups.contains(group) {
+      switch group {
+      case .decode: try DecodeBenchmark.run(settings)
+      case .table: try TableBenchmark.run(settings)
+      case .expiry: try ExpiryBenchmark.run(settings)
+      case .encode: try EncodeBenchmark.run(settings)
+      case .memory: try MemoryBenchmark.run(settings)
+      case .scenario: try ScenarioBenchmark.run(settings)
+      }
+    }
+  }
+}
