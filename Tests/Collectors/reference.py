@@ -51,7 +51,8 @@ def fields(flow, protocol):
 def record(flow, protocol):
     octets = b""
     for field, (_, length) in fields(flow, protocol).items():
-        value = flow[field]
+        # In v9 a flow has no field of this name: the destination port is it.
+        value = flow["dport"] if field == "icmp" and protocol == "v9" else flow[field]
         if field in ("src", "dst"):
             octets += ipaddress.ip_address(value).packed
         else:
