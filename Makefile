@@ -38,6 +38,8 @@ run: build
 
 # Unit tests, live tests in network namespaces, other people's collectors, fuzz corpus, documentation.
 test: setup-test build
+	swift format lint --strict -r Package.swift Sources Tests/FlowMeterTests Tests/FlowExportTests Tests/flowprobeTests \
+	  Benchmarks/Package.swift Benchmarks/Sources
 	swift test --disable-xctest
 	Tests/Docs/check
 	Tests/Netns/run

@@ -18,7 +18,7 @@ let package = Package(
     .executable(name: "flowprobe", targets: ["flowprobe"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ],
   targets: [
     .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),

@@ -153,7 +153,9 @@ extension Probe {
     process.finish()
     exporting.export(at: fileInstant(process.latestPacket), everything: true)
     // Of a file there is no later chance.
-    if table.statistics.lost.flows > 0 || collectors.contains(where: { $0.statistics.lost.flows > 0 }) { hasFailed.store(true, ordering: .relaxed) }
+    if table.statistics.lost.flows > 0 || collectors.contains(where: { $0.statistics.lost.flows > 0 }) {
+      hasFailed.store(true, ordering: .relaxed)
+    }
   }
 
   /// The device is taken to have started twenty days before the first packet that was read: sysUpTime has 49.7 days,

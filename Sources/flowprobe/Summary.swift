@@ -51,7 +51,8 @@ enum Summary {
   static func lines(_ export: ExportStatistics, _ destination: CollectorAddress) -> [String] {
     var lines = ["exported to \(destination): \(text(export.sent)) in \(export.messages) messages"]
     if export.notRepresentable.flows > 0 {
-      lines.append("not exported to \(destination): \(text(export.notRepresentable)) of IPv6, which NetFlow v5 cannot carry")
+      lines.append(
+        "not exported to \(destination): \(text(export.notRepresentable)) of IPv6, which NetFlow v5 cannot carry")
     }
     if export.lost.flows > 0 || !export.errors.isEmpty {
       let kinds = export.errors.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) \($0.key.rawValue)" }

@@ -92,7 +92,9 @@ struct FlowTableModelTests {
           batch.reset(at: Timestamp(milliseconds: 0))
           while !batch.isFull {
             var packet = Packets.udp
-            (packet[20], packet[21]) = (UInt8.random(in: 0...7, using: &random), UInt8.random(in: 0...255, using: &random))
+            (packet[20], packet[21]) = (
+              UInt8.random(in: 0...7, using: &random), UInt8.random(in: 0...255, using: &random)
+            )
             batch.append(packet, at: Int64(round) * 200)
           }
           table.update(batch)

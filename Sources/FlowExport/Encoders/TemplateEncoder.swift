@@ -47,7 +47,8 @@ final class TemplateEncoder: MessageEncoder {
   ) {
     let room = messageLimit - format.headerLength - Self.setHeaderLength - (format.alignment - 1)
     while next < records.count, !batch.isFull {
-      let place = pending.place(of: FlowShape(records[next])) ?? addTemplate(for: records[next], at: instant, to: &batch)
+      let place =
+        pending.place(of: FlowShape(records[next])) ?? addTemplate(for: records[next], at: instant, to: &batch)
       if pending[place].records.count + pending[place].template.recordLength > room {
         sendFull(place, at: instant, to: &batch)
       }

@@ -70,7 +70,8 @@ final class UDPSession: TransportSession {
   var messageLimit: Int? {
     var (mtu, length) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
     let isIPv4 = remote.family == AF_INET
-    let result = unsafe isIPv4
+    let result =
+      unsafe isIPv4
       ? getsockopt(descriptor, Int32(IPPROTO_IP), IP_MTU, &mtu, &length)
       : getsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_MTU, &mtu, &length)
     guard result == 0, mtu > 0 else { return nil }

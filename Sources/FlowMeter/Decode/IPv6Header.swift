@@ -81,7 +81,9 @@ enum IPv6Header {
       }
       // Every extension header begins with the next one's number and has at least eight octets.
       guard bytes.byteCount >= offset + 8 else { return nil }
-      if header == .hopByHop { jumboPayload(bytes, at: offset, most: wireLength - start - fixedLength, into: &observation) }
+      if header == .hopByHop {
+        jumboPayload(bytes, at: offset, most: wireLength - start - fixedLength, into: &observation)
+      }
       // What lies behind the datagram is padding, not a header.
       guard offset + 8 <= start + Int(observation.octets) else { return nil }
       let next = IPProtocol(rawValue: bytes.octet(at: offset))

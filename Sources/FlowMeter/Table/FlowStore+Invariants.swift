@@ -46,12 +46,16 @@ extension FlowStore {
     }
     precondition(waiting.isDisjoint(with: indexed), "an ended Flow is still active")
     precondition(ended.count <= patience, "more ended Flows than may wait")
-    for unsafe (free, family, bit) in unsafe [(freeIPv4, ipv4, UInt32(0)), (freeIPv6, ipv6, SlotReference.ipv6Bit)] {
-      var number = free.head
-      while number != 0 {
-        precondition(!indexed.contains(number | bit) && !waiting.contains(number | bit), "a free slot is in use")
-        unsafe number = family.next[Int(number)]
-      }
+    let used = indexed.union(waiting)
+    unsafe assertUnused(freeIPv4, ipv4, 0, used)
+    unsafe assertUnused(freeIPv6, ipv6, SlotReference.ipv6Bit, used)
+  }
+
+  private func assertUnused(_ free: FreeSlots, _ family: SlotFamily, _ bit: UInt32, _ used: Set<UInt32>) {
+    var number = free.head
+    while number != 0 {
+      precondition(!used.contains(number | bit), "a free slot is in use")
+      unsafe number = family.next[Int(number)]
     }
   }
 }

@@ -184,7 +184,9 @@ internal import CShims
       unsafe index.update(repeating: 0, count: old)
       mask = mask * 2 + 1
       unsafe maskHint.pointee = mask
-      for unsafe entry in unsafe entries where entry != 0 {
+      for i in 0..<old {
+        let entry = unsafe entries[i]
+        if entry == 0 { continue }
         var position = entry >> 32 & mask
         while unsafe index[Int(position)] != 0 { position = (position &+ 1) & mask }
         unsafe index[Int(position)] = entry
