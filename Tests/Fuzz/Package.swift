@@ -1,0 +1,32 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+// Built by `run`, which gives the sanitizers to every module, the program's own included.
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .strictMemorySafety(),
+  // libFuzzer brings the main function.
+  .unsafeFlags(["-parse-as-library"]),
+]
+
+let flowMeter = Target.Dependency.product(name: "FlowMeter", package: "flowprobe")
+let flowExport = Target.Dependency.product(name: "FlowExport", package: "flowprobe")
+
+let package = Package(
+  name: "fuzz",
+  dependencies: [.package(name: "flowprobe", path: "../..")],
+  targets: [
+    .target(name: "FuzzChecks", dependencies: [flowMeter], swiftSettings: settings),
+    .executableTarget(
+      name: "fuzz-decoder", dependencies: ["FuzzChecks", flowMeter], path: "Sources/FuzzDecoder",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "fuzz-capture", dependencies: ["FuzzChecks", flowExport, flowMeter], path: "Sources/FuzzCapture",
+      swiftSettings: settings),
+  ],
+  swiftLanguageModes: [.v6]
+)
