@@ -7,7 +7,7 @@ DESTDIR ?=
 PROGRAM := .build/release/flowprobe
 
 BUILD_PACKAGES := libpcap-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) ethtool iproute2 jq libfixbuf-tools nfdump pmacct procps python3 tcpdump tshark
+TEST_PACKAGES := $(BUILD_PACKAGES) ethtool iproute2 iptables jq libfixbuf-tools nfdump pmacct procps python3 tcpdump tshark
 BENCH_PACKAGES := $(BUILD_PACKAGES) nfdump softflowd
 
 .PHONY: all build run test bench install uninstall fuzz clean setup-build setup-test setup-bench
