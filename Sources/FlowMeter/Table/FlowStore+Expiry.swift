@@ -86,8 +86,9 @@ extension FlowStore {
 
   /// Moves Flows that have ended into `buffer`, as many as fit.
   ///
-  /// - Parameter now: the time that deadlines are held against; nil takes every Flow (reason 4 where it has not ended
-  ///   by itself).
+  /// - Parameters:
+  ///   - now: the time that deadlines are held against.
+  ///   - everything: takes every Flow (reason 4 where it has not ended by itself).
   /// - Returns: whether there may be more.
   mutating func takeExpired(at now: Timestamp, everything: Bool, into buffer: inout FlowRecordBuffer) -> Bool {
     while ended.count > 0 {
