@@ -8,6 +8,7 @@ in Sources/FuzzDecoder/DecoderRun.swift, of fuzz-capture in CaptureRun.swift.
 """
 
 import os
+import random
 import shutil
 import struct
 import sys
@@ -32,6 +33,7 @@ RAW_IN_FILES = 101      # LINKTYPE_RAW: libpcap turns it to DLT 12
 NO_TRACKING, OWN_SESSIONS = 1, 2
 ONE_FLOW, SEVEN_FLOWS, MANY_FLOWS = 4, 8, 12
 SECONDS, SHORT_ACTIVE, DAY = 16, 32, 48
+ACTIVE_AT_END = 64
 LONGEST = 120           # octets kept of a packet: every header is among them
 
 A4, B4 = "192.0.2.1", "198.51.100.1"
@@ -220,8 +222,11 @@ def decoder_seeds():
     own = ipv4("192.0.2.1", "192.0.2.9", *udp((9995, 2055), 60))
     yield "own-export", packet(own) + packet(udp4()) + packet(own), "raw", OWN_SESSIONS
     flood = b"".join(packet(udp4(port)[:28]) + packet(udp6(port)[:48], ms=1) for port in range(40))
+    chance = random.Random(1)
+    again = b"".join(packet(udp4(chance.randrange(72))[:24], ms=40) for _ in range(300))
     for name, settings in (("one", ONE_FLOW), ("seven", SEVEN_FLOWS), ("sixty-four", 0), ("many", MANY_FLOWS)):
         yield f"table-{name}", flood + take(16), "raw", settings
+        yield f"table-{name}-again", again, "raw", settings | ACTIVE_AT_END
     timeouts = b"".join(packet(tcp4(flags), seconds=10) + take(0) for flags in (SYN, ACK, ACK, ACK, ACK, ACK, FIN, ACK))
     for name, settings in (("", 0), ("-seconds", SECONDS), ("-short-active", SHORT_ACTIVE), ("-day", DAY)):
         yield f"timeouts{name}", timeouts + take(100), "raw", settings

@@ -37,7 +37,7 @@ struct CaptureRun: ~Copyable {
     let process = MeteringProcess(source: file, table: table, fragments: settings & 4 == 0 ? .track : .zero)
     meter(process)
     process.finish()
-    take(at: process.latestPacket, everything: true)
+    takeEverything(at: process.latestPacket)
 
     let statistics = process.counters.statistics
     FlowLedger.check(statistics, waitingFragments: 0)
@@ -59,11 +59,22 @@ struct CaptureRun: ~Copyable {
     }
   }
 
-  private mutating func take(at now: Timestamp, everything: Bool = false) {
-    boot = boot ?? now.advanced(byMilliseconds: -3_600_000)
-    let instant = ExportInstant(now: now, boot: boot ?? now)
-    ledger.take(from: table, at: now, everything: everything, into: &buffer) { export.export($0, at: instant) }
+  private mutating func take(at now: Timestamp) {
+    let instant = instant(now)
+    ledger.take(from: table, at: now, into: &buffer) { export.export($0, at: instant) }
     export.flush(at: instant)
+  }
+
+  private mutating func takeEverything(at now: Timestamp) {
+    let instant = instant(now)
+    ledger.takeEverything(from: table, at: now, into: &buffer) { export.export($0, at: instant) }
+    export.flush(at: instant)
+  }
+
+  private mutating func instant(_ now: Timestamp) -> ExportInstant {
+    let boot = boot ?? now.advanced(byMilliseconds: -3_600_000)
+    self.boot = boot
+    return ExportInstant(now: now, boot: boot)
   }
 
   /// How many packets the file has, by a plain reading.

@@ -10,10 +10,30 @@ public struct FlowLedger {
 
   public init(_ expiration: FlowExpiration) { self.expiration = expiration }
 
-  /// Takes out what has ended by `now`, or everything; each bufferful is checked and shown to `body`.
+  /// Takes out what has ended by `now`; each bufferful is checked and shown to `body`.
   public mutating func take(
-    from table: FlowTable, at now: Timestamp, everything: Bool = false, into buffer: inout FlowRecordBuffer,
+    from table: FlowTable, at now: Timestamp, into buffer: inout FlowRecordBuffer,
     _ body: (borrowing FlowRecordBuffer) -> Void = { _ in }
+  ) {
+    sweep(table, at: now, everything: false, into: &buffer, body)
+  }
+
+  /// Takes out what has ended by `now`, then the active Flows, of which no two may have the same key.
+  public mutating func takeEverything(
+    from table: FlowTable, at now: Timestamp, into buffer: inout FlowRecordBuffer,
+    _ body: (borrowing FlowRecordBuffer) -> Void = { _ in }
+  ) {
+    sweep(table, at: now, everything: false, into: &buffer, body)
+    var keys: Set<FlowKey> = []
+    sweep(table, at: now, everything: true, into: &buffer) { records in
+      for i in 0..<records.count { require(keys.insert(records[i].key).inserted, "a Flow was in the table twice") }
+      body(records)
+    }
+  }
+
+  private mutating func sweep(
+    _ table: FlowTable, at now: Timestamp, everything: Bool, into buffer: inout FlowRecordBuffer,
+    _ body: (borrowing FlowRecordBuffer) -> Void
   ) {
     var (sweep, more) = (FlowTableSweep(), true)
     while more {

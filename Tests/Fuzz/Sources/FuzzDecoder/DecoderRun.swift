@@ -7,7 +7,7 @@ internal import FuzzChecks
 ///
 ///     octet 0       link type of all packets that name none, by its place in `linkTypes`
 ///     octet 1       settings: bit 0 fragments are not tracked; 1 a session of our own export is known;
-///                   2-3 place in `tableSizes`; 4-5 place in `timeouts`
+///                   2-3 place in `tableSizes`; 4-5 place in `timeouts`; 6 Flows are active at the end
 ///     steps         an octet each, whose low three bits say what it is:
 ///       0...4       a packet; if bit 3: time since the last packet (Int16, ms; s if bit 4 too); if bit 5: wire length
 ///                   (UInt32; else what is captured); if bit 6: link type; if bit 7: interfaces (in, out: 4 bits each);
@@ -29,6 +29,7 @@ struct DecoderRun: ~Copyable {
 
   private var reader: InputReader
   private let defaultLinkType: LinkType
+  private let endsWithActiveFlows: Bool
   private let expiration: FlowExpiration
   private let table: FlowTable
   private var batch: PacketBatch
@@ -42,6 +43,7 @@ struct DecoderRun: ~Copyable {
     reader = unsafe InputReader(input)
     defaultLinkType = Self.linkType(reader.octet() ?? 0)
     let settings = reader.octet() ?? 0
+    endsWithActiveFlows = settings & 64 != 0
     let timeout = Self.timeouts[Int(settings >> 4 & 3)]
     var expiration = FlowExpiration()
     expiration.activeTimeout = .seconds(timeout.active)
@@ -130,8 +132,8 @@ struct DecoderRun: ~Copyable {
     table.update(batch)
     require(batch.waitingFragments == 0, "metering stops, and fragments wait")
     FlowLedger.check(batch.statistics, waitingFragments: 0)
-    checkDeadlines()
-    ledger.take(from: table, at: clock, everything: true, into: &buffer)
+    if !endsWithActiveFlows { checkDeadlines() }
+    ledger.takeEverything(from: table, at: clock, into: &buffer)
     ledger.checkEmptied(table, metered: batch.statistics)
   }
 
