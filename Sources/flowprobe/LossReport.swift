@@ -35,7 +35,8 @@ struct LossReport {
       losses.kernelDrops += statistics.kernelDrops
       losses.interfaceDrops += statistics.interfaceDrops
     }
-    (losses.evicted, losses.lostFlows) = (table.statistics.evicted, table.statistics.lost.flows)
+    let held = table.statistics
+    (losses.evicted, losses.lostFlows) = (held.evicted, held.lost.flows)
     let news = [
       (losses.kernelDrops - known.kernelDrops, "packets dropped by the kernel; a larger --buffer-size may help"),
       (losses.interfaceDrops - known.interfaceDrops, "packets dropped by an interface"),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What Swift cannot say: a prefetch, a load that may race with a writer, 64 by 64 bit folding, sendmmsg and the
+// What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name, sendmmsg and the
 // ancillary data of UDP_SEGMENT, and constants that are macros. No logic.
 
 #pragma once
