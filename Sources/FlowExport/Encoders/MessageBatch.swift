@@ -8,7 +8,7 @@ internal import FlowMeter
 struct MessageBatch: ~Copyable {
   /// How many messages may wait.
   static let capacity = 192
-  /// Room that ``isFull`` leaves: for a message of data, and for a refresh of all templates that there can be (320
+  /// Room that ``isFull`` leaves: for a message of data, and for a refresh of all templates that there can be (240
   /// shapes of flows) on the narrowest path, where four templates fill a message.
   static let reserve = 96
   /// No message is longer.

@@ -34,7 +34,8 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     if record.ipOptions != 0 { bits |= 1 << 1 }
     if record.flowLabel != 0 { bits |= 1 << 2 }
     if record.tcpOptions != 0 { bits |= 1 << 3 }
-    if record.key.outerTag != 0 { bits |= 1 << 4 }
+    // A priority tag (VLAN id and priority 0) may stand around a real one.
+    if record.key.outerTag | record.key.innerTag != 0 { bits |= 1 << 4 }
     if record.key.innerTag != 0 { bits |= 1 << 5 }
     rawValue = bits | Transport(record.key.protocol).rawValue << 6
   }
