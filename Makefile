@@ -6,8 +6,9 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 PROGRAM := .build/release/flowprobe
 
-BUILD_PACKAGES := libpcap-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) ethtool iproute2 iptables jq libfixbuf-tools nfdump pmacct procps python3 tcpdump tshark
+BUILD_PACKAGES := libnetfilter-conntrack-dev libnetfilter-log-dev libnfnetlink-dev libpcap-dev
+TEST_PACKAGES := $(BUILD_PACKAGES) conntrack ethtool iproute2 iptables jq libfixbuf-tools nfdump nftables pmacct \
+  procps python3 tcpdump tshark
 BENCH_PACKAGES := $(BUILD_PACKAGES) nfdump softflowd
 
 .PHONY: all build run test bench install uninstall fuzz clean setup-build setup-test setup-bench
@@ -38,7 +39,8 @@ run: build
 
 # Unit tests, live tests in network namespaces, other people's collectors, fuzz corpus, documentation.
 test: setup-test build
-	swift format lint --strict -r Package.swift Sources Tests/FlowMeterTests Tests/FlowExportTests Tests/flowprobeTests \
+	swift format lint --strict -r Package.swift Sources Tests/FlowMeterTests Tests/FlowExportTests \
+	  Tests/FlowNetfilterTests Tests/flowprobeTests \
 	  Benchmarks/Package.swift Benchmarks/Sources
 	swift test --disable-xctest
 	Tests/Docs/check

@@ -15,6 +15,7 @@ let package = Package(
   products: [
     .library(name: "FlowMeter", targets: ["FlowMeter"]),
     .library(name: "FlowExport", targets: ["FlowExport"]),
+    .library(name: "FlowNetfilter", targets: ["FlowNetfilter"]),
     .executable(name: "flowprobe", targets: ["flowprobe"]),
   ],
   dependencies: [
@@ -22,19 +23,27 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),
+    .systemLibrary(
+      name: "CNetfilter",
+      providers: [.apt(["libnetfilter-conntrack-dev", "libnetfilter-log-dev", "libnfnetlink-dev"])]),
     .target(name: "CShims"),
     .target(name: "FlowMeter", dependencies: ["CPcap", "CShims"], swiftSettings: settings),
     .target(name: "FlowExport", dependencies: ["CShims", "FlowMeter"], swiftSettings: settings),
+    // What links the netfilter libraries, which are GPL-2.0-or-later: a module of its own, so that users of the other
+    // two need not.
+    .target(name: "FlowNetfilter", dependencies: ["CNetfilter", "CShims", "FlowMeter"], swiftSettings: settings),
     .executableTarget(
       name: "flowprobe",
       dependencies: [
-        "CShims", "FlowExport", "FlowMeter",
+        "CShims", "FlowExport", "FlowMeter", "FlowNetfilter",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),
     .testTarget(name: "FlowMeterTests", dependencies: ["FlowMeter"], swiftSettings: settings),
     .testTarget(
       name: "FlowExportTests", dependencies: ["FlowExport", "FlowMeter"], swiftSettings: settings),
+    .testTarget(
+      name: "FlowNetfilterTests", dependencies: ["FlowMeter", "FlowNetfilter"], swiftSettings: settings),
     .testTarget(
       name: "flowprobeTests",
       dependencies: [
