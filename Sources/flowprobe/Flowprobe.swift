@@ -32,6 +32,7 @@ struct Meter: ParsableCommand {
     abstract: "Meters IP packets into flows and exports them as IPFIX, NetFlow v9 or v5.",
     usage: """
       flowprobe -i INTERFACE [-i INTERFACE ...] [--dest LIST] [OPTIONS] [FILTER WORDS]
+      flowprobe --nflog GROUPS [--dest LIST] [OPTIONS]
       flowprobe -r FILE [--dest LIST] [OPTIONS] [FILTER WORDS]
       flowprobe list-fields
       """,
@@ -40,22 +41,35 @@ struct Meter: ParsableCommand {
 
         flowprobe -i eth0 --dest 192.0.2.1:2055
         flowprobe -i eth0 -i eth1 --dest [2001:db8::1]:4739 --protocol v9 not port 22
+        flowprobe --nflog 5 --dest 192.0.2.1:2055
         flowprobe -r capture.pcap
         flowprobe -r capture.pcap --json | jq .octetDeltaCount
       """)
 
   @OptionGroup(title: "Metering options") var metering: MeteringOptions
+  @OptionGroup(title: "Netfilter options") var netfilter: NetfilterOptions
   @OptionGroup(title: "Export options") var export: ExportOptions
   @OptionGroup(title: "Output options") var output: OutputOptions
 
   func validate() throws {
+    let isLive = !metering.interfaces.isEmpty || !netfilter.nflog.isEmpty
+    guard isLive || metering.read != nil else {
+      throw ValidationError(
+        "there is nothing to meter; name an interface with -i, an NFLOG group with --nflog or a capture file with -r.")
+    }
+    guard !isLive || metering.read == nil else {
+      throw ValidationError("-r excludes -i and --nflog; meter what comes now or read a file.")
+    }
+    guard metering.filter.isEmpty || netfilter.nflog.isEmpty else {
+      throw ValidationError("a filter applies to -i and -r; choose packets of an NFLOG group in the rule that logs them.")
+    }
     if output.json, !export.dest.isEmpty {
       throw ValidationError("--json prints flows and --dest exports them; give one of the two.")
     }
   }
 
   func run() throws {
-    let configuration = try ProbeConfiguration(metering, export, output)
+    let configuration = try ProbeConfiguration(metering, netfilter, export, output)
     let table: FlowTable
     do throws(SystemError) {
       table = try FlowTable(configuration.table)

@@ -21,7 +21,7 @@ struct MeteringOptions: ParsableArguments {
 
   @Option(
     name: [.customShort("B"), .customLong("buffer-size")],
-    help: ArgumentHelp("The capture buffer of an interface, 64 to 2097151.", valueName: "KiB"))
+    help: ArgumentHelp("The capture buffer of an interface or NFLOG group, 64 to 2097151.", valueName: "KiB"))
   var bufferSize = CaptureInterface.Configuration().bufferSize / 1024
 
   @Option(
@@ -52,12 +52,6 @@ struct MeteringOptions: ParsableArguments {
   var filter: [String] = []
 
   func validate() throws {
-    guard !interfaces.isEmpty || read != nil else {
-      throw ValidationError("there is nothing to meter; name an interface with -i or a capture file with -r.")
-    }
-    guard interfaces.isEmpty || read == nil else {
-      throw ValidationError("-i and -r exclude each other; meter an interface or read a file.")
-    }
     if let twice = interfaces.first(where: { name in interfaces.filter { $0 == name }.count > 1 }) {
       throw ValidationError("interface '\(twice)' is given twice; every packet would be counted twice.")
     }

@@ -2,6 +2,7 @@
 
 internal import FlowExport
 internal import FlowMeter
+internal import FlowNetfilter
 internal import Glibc
 internal import Synchronization
 
@@ -18,7 +19,7 @@ final class Probe: @unchecked Sendable {
   private let wake = WakeUp()
 
   // Each belongs to its thread once run() has started it.
-  private var interfaces: [CaptureInterface] = []
+  private var sources: [any PacketSource] = []
   private var file: CaptureFile?
   private var counters: [MeteringCounters] = []
   private var metering: [MeteringProcess] = []
@@ -31,20 +32,21 @@ final class Probe: @unchecked Sendable {
   init(_ configuration: ProbeConfiguration, _ table: FlowTable) throws(CaptureError) {
     self.configuration = configuration
     self.table = table
-    var sources: [any PacketSource] = []
     switch configuration.source {
     case .file(let path):
       let file = try CaptureFile(path: path, filter: configuration.filter)
       self.file = file
       sources = [file]
-      makeExporters(interfaces: [])
-    case .interfaces(let names):
+      makeExporters(sourceCount: 1, interfaces: [])
+    case .live(let interfaces, let groups):
       // A destination's name may take a while to look up: before the first packet is captured.
-      makeExporters(interfaces: names)
-      for name in names {
-        interfaces.append(try CaptureInterface(name: name, configuration.capture, clock: clock))
+      makeExporters(sourceCount: interfaces.count + groups.count, interfaces: groups.isEmpty ? interfaces : ["any"])
+      for name in interfaces {
+        sources.append(try CaptureInterface(name: name, configuration.capture, clock: clock))
       }
-      sources = interfaces
+      for group in groups {
+        sources.append(try NFLogSource(group: group, configuration.nflog, clock: clock))
+      }
     }
     for (source, counters) in zip(sources, counters) {
       metering.append(
@@ -54,8 +56,8 @@ final class Probe: @unchecked Sendable {
     }
   }
 
-  private func makeExporters(interfaces names: [String]) {
-    counters = (0..<max(1, names.count)).map { _ in MeteringCounters() }
+  private func makeExporters(sourceCount: Int, interfaces names: [String]) {
+    counters = (0..<sourceCount).map { _ in MeteringCounters() }
     collectors = configuration.destinations.enumerated().map { number, destination in
       CollectorExporter(
         to: destination, configuration.export, number: number, ownSessions: ownSessions,
@@ -168,14 +170,14 @@ extension Probe {
   }
 }
 
-// MARK: Interfaces
+// MARK: Live
 
 extension Probe {
   private func runLive() throws(SystemError) {
     var meters: [WorkerThread] = []
-    for (place, interface) in interfaces.enumerated() {
+    for (place, source) in sources.enumerated() {
       meters.append(
-        try WorkerThread(name: "meter \(interface.name)") { self.meter(self.metering[place], self.interfaces[place]) })
+        try WorkerThread(name: "meter \(source.name)") { self.meter(self.metering[place], self.sources[place].name) })
     }
     let exporter = try WorkerThread(name: "export") { self.export() }
     Signals.waitForEnd()
@@ -186,14 +188,14 @@ extension Probe {
     exporter.join()
   }
 
-  private func meter(_ process: MeteringProcess, _ interface: CaptureInterface) {
+  private func meter(_ process: MeteringProcess, _ name: String) {
     do throws(CaptureError) {
       while !isStopping.load(ordering: .relaxed) {
         let (outcome, isCrowded) = try process.meter(timeout: .milliseconds(100))
         switch outcome {
         case .more, .end: break
         case .interrupted(let error): Console.say(error.description)
-        case .resumed: Console.say("interface '\(interface.name)' is back")
+        case .resumed: Console.say("interface '\(name)' is back")
         }
         if isCrowded { wake.call() }
       }

@@ -2,28 +2,37 @@
 
 internal import FlowExport
 internal import FlowMeter
+internal import FlowNetfilter
 internal import Glibc
 
 /// What a ``Probe`` is built from: the options, checked and in the parts' own terms.
 struct ProbeConfiguration {
   enum Source {
     case file(String)
-    case interfaces([String])
+    case live(interfaces: [String], groups: [UInt16])
   }
 
   var source: Source
   var filter: String
   var capture: CaptureInterface.Configuration
+  var nflog: NFLogSource.Configuration
   var fragments: FragmentHandling
   var table: FlowTable.Configuration
   var destinations: [CollectorAddress]
   var export: ExportConfiguration
   var printsJSON: Bool
 
-  init(_ metering: MeteringOptions, _ export: ExportOptions, _ output: OutputOptions) throws {
-    if let path = metering.read { source = .file(path) } else { source = .interfaces(metering.interfaces) }
+  init(
+    _ metering: MeteringOptions, _ netfilter: NetfilterOptions, _ export: ExportOptions, _ output: OutputOptions
+  ) throws {
+    if let path = metering.read {
+      source = .file(path)
+    } else {
+      source = .live(interfaces: metering.interfaces, groups: try netfilter.groups())
+    }
     filter = metering.filterExpression
     capture = metering.capture
+    nflog = netfilter.source(bufferSize: capture.bufferSize)
     fragments = metering.fragments
     table = FlowTable.Configuration()
     table.expiration = metering.expiration

@@ -10,6 +10,8 @@ public enum CaptureError: Error, Hashable, Sendable, CustomStringConvertible {
   case damagedFile(name: String, reason: String)
   /// libpcap does not understand the filter.
   case filter(expression: String, reason: String)
+  /// A facility of Netfilter (an NFLOG group, the conntrack events) cannot be opened.
+  case netfilter(object: String, reason: String, advice: String)
   /// Frames of this kind are not decoded.
   case linkType(object: String, name: String)
 
@@ -23,6 +25,8 @@ public enum CaptureError: Error, Hashable, Sendable, CustomStringConvertible {
       "capture file '\(name)' is damaged: \(reason); what stood before was metered"
     case .filter(let expression, let reason):
       "cannot use filter '\(expression)': \(reason); see 'man pcap-filter'"
+    case .netfilter(let object, let reason, let advice):
+      "cannot open \(object): \(reason); \(advice)"
     case .linkType(let object, let name):
       "cannot meter '\(object)': its link type \(name) is not decoded; capture on an Ethernet, PPP, cooked or raw IP interface"
     }

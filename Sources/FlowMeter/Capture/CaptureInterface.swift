@@ -158,7 +158,7 @@ extension CaptureInterface {
 
 extension Duration {
   /// For poll(2).
-  var wholeMilliseconds: Int32 {
+  package var wholeMilliseconds: Int32 {
     Int32(clamping: components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000)
   }
 }

@@ -30,19 +30,19 @@ public final class MeteringClock: Sendable {
   }
 
   /// The clock as one batch of packets reads it.
-  func reading() -> LiveClock { LiveClock(now: now, shift: shift) }
+  package func reading() -> LiveClock { LiveClock(now: now, shift: shift) }
 }
 
 /// One reading of the ``MeteringClock``: what turns packets' stamps into the table's time.
-struct LiveClock {
-  let now: Timestamp
+package struct LiveClock {
+  package let now: Timestamp
   let shift: Int64
 
   /// A stamp farther than this from now was made by a clock that has been set since.
   private static let plausible: Int64 = 10_000
 
   @inline(__always)
-  func time(ofStamp stamp: Timestamp) -> Timestamp {
+  package func time(ofStamp stamp: Timestamp) -> Timestamp {
     let time = stamp.advanced(byMilliseconds: -shift)
     return (now.milliseconds &- time.milliseconds).magnitude > UInt64(Self.plausible) ? now : time
   }

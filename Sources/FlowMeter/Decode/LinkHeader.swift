@@ -2,7 +2,8 @@
 //
 // On the path of every packet: nothing here allocates, throws an existential or reads a clock.
 
-/// How a captured frame begins: libpcap's link-layer header types (DLT_ values; tcpdump.org/linktypes.html).
+/// How a captured frame begins: libpcap's link-layer header types (DLT_ values; tcpdump.org/linktypes.html), and one
+/// that libpcap does not know.
 public struct LinkType: RawRepresentable, Hashable, Sendable {
   public var rawValue: Int32
   public init(rawValue: Int32) { self.rawValue = rawValue }
@@ -26,12 +27,14 @@ public struct LinkType: RawRepresentable, Hashable, Sendable {
   public static let ipv6 = LinkType(rawValue: 229)
   /// Linux cooked capture, version 2: it names the interface.
   public static let linuxSLL2 = LinkType(rawValue: 276)
+  /// No link header: the source tells the EtherType of what the bytes begin with (``CaptureMetadata/etherType``).
+  public static let network = LinkType(rawValue: -1)
 
   /// Whether ``PacketDecoder`` reads it.
   public var isSupported: Bool {
     switch self {
     case .null, .ethernet, .ppp, .raw, .pppSerial, .pppoe, .ciscoHDLC, .loop, .linuxSLL, .pppWithDirection, .ipv4,
-      .ipv6, .linuxSLL2:
+      .ipv6, .linuxSLL2, .network:
       true
     default: false
     }
@@ -72,16 +75,21 @@ struct LinkHeader {
   var interface: UInt32 = 0
 
   @inline(__always)
-  init(_ bytes: RawSpan, _ type: LinkType) throws(DecodeFailure) {
-    if type == .ethernet {
+  init(_ bytes: RawSpan, _ metadata: borrowing CaptureMetadata) throws(DecodeFailure) {
+    if metadata.linkType == .ethernet {
       try parseEtherType(bytes, at: 12)
+    } else if metadata.linkType == .network, metadata.etherType == EtherType.ipv4 {
+      (version, outerTag) = (.v4, metadata.outerTag)
     } else {
-      try parseOther(bytes, type)
+      try parseOther(bytes, metadata)
     }
   }
 
-  private mutating func parseOther(_ bytes: RawSpan, _ type: LinkType) throws(DecodeFailure) {
-    switch type {
+  private mutating func parseOther(_ bytes: RawSpan, _ metadata: borrowing CaptureMetadata) throws(DecodeFailure) {
+    switch metadata.linkType {
+    case .network:
+      outerTag = metadata.outerTag
+      try parseEtherType(metadata.etherType, bytes, payloadAt: 0, tags: outerTag == 0 ? 0 : 1)
     case .raw: break
     case .ipv4: version = .v4
     case .ipv6: version = .v6
@@ -113,9 +121,9 @@ struct LinkHeader {
   }
 
   private mutating func parseEtherType(
-    _ first: UInt16, _ bytes: RawSpan, payloadAt start: Int
+    _ first: UInt16, _ bytes: RawSpan, payloadAt start: Int, tags before: Int = 0
   ) throws(DecodeFailure) {
-    var (etherType, offset, tags) = (first, start, 0)
+    var (etherType, offset, tags) = (first, start, before)
     while true {
       switch etherType {
       case EtherType.ipv4:

@@ -17,7 +17,7 @@ public struct PacketDecoder: Sendable {
   public func decode(
     _ bytes: RawSpan, _ metadata: CaptureMetadata, into observation: inout PacketObservation
   ) throws(DecodeFailure) -> DecodeRemark? {
-    let link = try LinkHeader(bytes, metadata.linkType)
+    let link = try LinkHeader(bytes, metadata)
     observation.time = metadata.time
     observation.key.ingressInterface =
       metadata.ingressInterface != 0 ? metadata.ingressInterface : link.interface

@@ -4,18 +4,18 @@
 // against the span's end, so hostile bytes cannot be read out of bounds.
 
 extension RawSpan {
-  @inline(__always)
-  func octet(at offset: Int) -> UInt8 {
+  @inlinable @inline(__always)
+  package func octet(at offset: Int) -> UInt8 {
     unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
   }
 
-  @inline(__always)
-  func uint16(at offset: Int) -> UInt16 {
+  @inlinable @inline(__always)
+  package func uint16(at offset: Int) -> UInt16 {
     unsafe UInt16(bigEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self))
   }
 
-  @inline(__always)
-  func uint32(at offset: Int) -> UInt32 {
+  @inlinable @inline(__always)
+  package func uint32(at offset: Int) -> UInt32 {
     unsafe UInt32(bigEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
   }
 

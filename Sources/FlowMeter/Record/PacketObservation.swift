@@ -43,6 +43,10 @@ public struct CaptureMetadata: Sendable {
   public var linkType: LinkType
   public var ingressInterface: UInt32
   public var egressInterface: UInt32
+  /// Of ``LinkType/network``: the EtherType of what the bytes begin with.
+  public var etherType: UInt16 = 0
+  /// Of ``LinkType/network``: the control information of a VLAN tag that was taken off before; 0 where there was none.
+  public var outerTag: UInt16 = 0
 
   public init(
     time: Timestamp, wireLength: Int, linkType: LinkType, ingressInterface: UInt32 = 0,

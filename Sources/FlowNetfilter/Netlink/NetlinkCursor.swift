@@ -37,6 +37,9 @@ struct NetlinkCursor {
   /// Over a whole datagram, or over a part of it.
   init(_ range: Range<Int>) { (offset, end) = (range.lowerBound, range.upperBound) }
 
+  /// What has not been walked.
+  var rest: Range<Int> { offset..<max(offset, end) }
+
   @inline(__always)
   mutating func nextMessage(in bytes: RawSpan) -> NetlinkMessage? {
     guard end &- offset >= NetlinkMessage.headerLength else { return nil }

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Unsafe: calls libnetfilter_log and libnfnetlink to set a group up, and recv(2) into memory of the caller's.
+
+internal import CNetfilter
+internal import FlowMeter
+internal import Glibc
+
+/// An NFLOG group that this process listens to: its netlink socket and how it was set up.
+@safe struct NFLogGroup: ~Copyable {
+  private let handle: OpaquePointer
+  private let group: OpaquePointer
+  let descriptor: Int32
+  /// Whether the kernel attaches each packet's connection.
+  let hasConntrack: Bool
+
+  /// Binds the group and says how its packets are to come.
+  init(number: UInt16, _ configuration: NFLogSource.Configuration) throws(CaptureError) {
+    let handle = unsafe try Self.open(number, configuration)
+    do throws(SystemError) {
+      unsafe (group, hasConntrack) = unsafe try Self.bind(handle, number, configuration)
+    } catch {
+      unsafe nflog_close(handle)
+      throw Self.error(number, error)
+    }
+    unsafe self.handle = unsafe handle
+    descriptor = unsafe nflog_fd(handle)
+  }
+
+  private static func open(
+    _ number: UInt16, _ configuration: NFLogSource.Configuration
+  ) throws(CaptureError) -> OpaquePointer {
+    guard let handle = unsafe nflog_open() else { throw error(number, SystemError.last) }
+    let nfnetlink = unsafe nflog_nfnlh(handle)
+    // Before packets can come; what the kernel does not grant is what the buffer has.
+    unsafe nfnl_rcvbufsiz(nfnetlink, UInt32(clamping: configuration.bufferSize))
+    // What libnfnetlink reads while it waits for an answer: on a busy group, packets.
+    unsafe nfnl_set_rcv_buffer_size(nfnetlink, UInt32(NFLogSource.mostOctets))
+    return unsafe handle
+  }
+
+  private static func bind(
+    _ handle: OpaquePointer, _ number: UInt16, _ configuration: NFLogSource.Configuration
+  ) throws(SystemError) -> (group: OpaquePointer, hasConntrack: Bool) {
+    guard let group = unsafe nflog_bind_group(handle, number) else { throw .last }
+    // Not all kernels know the second flag, and those refuse both.
+    let (numbered, connected) = (UInt16(NFULNL_CFG_F_SEQ), UInt16(NFULNL_CFG_F_CONNTRACK))
+    let hasConntrack = unsafe configuration.wantsConntrack && nflog_set_flags(group, numbered | connected) == 0
+    // The message size comes last: answers to what came before are not behind large messages.
+    let isSetUp =
+      unsafe (hasConntrack || nflog_set_flags(group, numbered) == 0)
+      && nflog_set_mode(group, UInt8(NFULNL_COPY_PACKET), UInt32(configuration.copyLength)) == 0
+      && nflog_set_qthresh(group, UInt32(configuration.threshold)) == 0
+      && nflog_set_timeout(group, UInt32(max(1, configuration.timeout.wholeMilliseconds / 10))) == 0
+      && nflog_set_nlbufsiz(group, UInt32(configuration.messageSize)) == 0
+    guard isSetUp else {
+      let error = SystemError.last
+      unsafe nflog_unbind_group(group)
+      throw error
+    }
+    return unsafe (group, hasConntrack)
+  }
+
+  deinit {
+    unsafe nflog_unbind_group(group)
+    unsafe nflog_close(handle)
+  }
+
+  /// Takes the next datagram without waiting. Returns its length, or -errno.
+  func receive(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    while true {
+      let length = unsafe recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+      if length >= 0 { return length }
+      if errno != EINTR { return -Int(errno) }
+    }
+  }
+
+  /// The kernel's EPERM says two things.
+  private static func error(_ number: UInt16, _ error: SystemError) -> CaptureError {
+    let object = "NFLOG group \(number)"
+    switch error.code {
+    case EPERM where NFLogListeners.current.contains(number):
+      return .netfilter(
+        object: object, reason: "another program listens to it", advice: "stop that one, or log to another group")
+    case EPERM:
+      return .netfilter(object: object, reason: error.description, advice: "run as root or give CAP_NET_ADMIN")
+    case EPROTONOSUPPORT, EINVAL, ENOENT:
+      return .netfilter(
+        object: object, reason: "the kernel has no nfnetlink_log", advice: "load it: 'modprobe nfnetlink_log'")
+    default:
+      return .netfilter(object: object, reason: error.description, advice: "see 'dmesg'")
+    }
+  }
+}
+
+/// The groups that have a listener in this network namespace.
+enum NFLogListeners {
+  /// As /proc shows them to root: a line each, which begins with the group's number. Empty where it does not.
+  static var current: Set<UInt16> {
+    let stream = unsafe fopen("/proc/thread-self/net/netfilter/nfnetlink_log", "re")
+    guard let stream = unsafe stream else { return [] }
+    defer { unsafe fclose(stream) }
+    var groups: Set<UInt16> = []
+    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { line in
+      while let text = unsafe fgets(line.baseAddress, Int32(line.count), stream) {
+        let first = unsafe String(cString: text).split(separator: " ").first
+        if let number = first.flatMap({ UInt16($0) }) { groups.insert(number) }
+      }
+    }
+    return groups
+  }
+}

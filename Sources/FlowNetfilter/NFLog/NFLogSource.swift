@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// On the path of every packet: nothing here allocates or throws an existential; the clock is read once a datagram.
+//
+// Unsafe: owns the memory that datagrams are received into; what lies there is read as a span of the length that the
+// kernel gave.
+
+public import FlowMeter
+internal import Glibc
+
+/// The packets that rules send to an NFLOG group: `iptables -j NFLOG --nflog-group`, nft's `log group`.
+///
+/// The kernel gathers packets into a netlink message until that is full, holds ``Configuration/threshold`` of them or
+/// ``Configuration/timeout`` has passed. Each packet brings its interfaces, its hook and a number, whose gaps tell
+/// exactly how many packets the kernel had to drop.
+///
+/// What the addresses of a packet are depends on where in the chains the rule stands: before or after translation.
+@safe public final class NFLogSource: PacketSource {
+  public struct Configuration: Sendable {
+    /// How much of a packet the kernel copies. Octets; default 160: every header that is decoded; 64 to 65 531.
+    /// Octets are counted by the IP header, whatever is copied. A rule's `--nflog-size` may make it less.
+    public var copyLength = 160
+    /// How many packets fill a message. Default 256; at least 1. A rule's `--nflog-threshold` may make it less, and
+    /// must not be left at 1: a message for every packet costs the router half of what it can forward.
+    public var threshold = 256
+    /// How long a part-filled message waits. Default 100 ms; the kernel counts in hundredths of a second.
+    public var timeout: Duration = .milliseconds(100)
+    /// The room for a message. Octets; default 32 000; 4096 to 131 072. The kernel allocates it whole, and reckons it
+    /// against the socket's buffer whole: what a hundred packets take in eight pages is cheap to have.
+    public var messageSize = 32_000
+    /// The socket's buffer. Octets; default 64 MiB. Beyond the system's limit (net.core.rmem_max) it takes
+    /// CAP_NET_ADMIN, which a group takes anyway.
+    public var bufferSize = 64 << 20
+    /// Whether the kernel is asked for each packet's connection. Default: not; not every kernel can.
+    public var wantsConntrack = false
+
+    public init() {}
+  }
+
+  /// The largest datagram: a message, or one packet of the largest copy.
+  static let mostOctets = 256 << 10
+
+  public let name: String
+  private let number: UInt16
+  private let group: NFLogGroup
+  private let clock: MeteringClock
+  private let copyLength: Int
+
+  private let buffer: UnsafeMutableRawBufferPointer
+  /// What of the buffer is still to be read.
+  private var unread = 0..<0
+  private var reading: LiveClock
+  private var losses = SequenceGaps()
+  private var lastWakeUp = Timestamp(milliseconds: 0)
+
+  /// Binds the group.
+  public init(group number: UInt16, _ configuration: Configuration, clock: MeteringClock) throws(CaptureError) {
+    name = "nflog:\(number)"
+    self.number = number
+    self.clock = clock
+    copyLength = configuration.copyLength
+    reading = clock.reading()
+    group = try NFLogGroup(number: number, configuration)
+    unsafe buffer = .allocate(byteCount: Self.mostOctets, alignment: 64)
+  }
+
+  deinit { unsafe buffer.deallocate() }
+
+  public func receive(timeout: Duration, into batch: inout PacketBatch) throws(CaptureError) -> ReceiveOutcome {
+    if unread.isEmpty {
+      var length = unsafe group.receive(into: buffer)
+      if length == -Int(EAGAIN), batch.count == 0 {
+        wait(timeout)
+        length = unsafe group.receive(into: buffer)
+      }
+      // The kernel found no room in the socket's buffer; how much was lost, the next packet's number tells.
+      if length == -Int(ENOBUFS) { losses.overruns += 1 }
+      guard length > 0 else { return .more }
+      unread = unsafe 0..<min(length, buffer.count)
+      reading = clock.reading()
+    }
+    read(into: &batch)
+    return .more
+  }
+
+  private func wait(_ timeout: Duration) {
+    var entry = pollfd(fd: group.descriptor, events: Int16(POLLIN), revents: 0)
+    guard unsafe poll(&entry, 1, timeout.wholeMilliseconds) > 0 else { return }
+    // To wake up costs as much as some dozen packets: while messages follow each other closely, a few may gather.
+    let now = Timestamp.monotonicClock()
+    if now.milliseconds - lastWakeUp.milliseconds <= 2 { usleep(1000) }
+    lastWakeUp = now
+  }
+
+  /// Appends packets until the batch is full or the datagram ends.
+  private func read(into batch: inout PacketBatch) {
+    let bytes = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<unread.upperBound]))
+    var cursor = NetlinkCursor(unread)
+    while !batch.isFull {
+      guard let message = cursor.nextMessage(in: bytes) else {
+        unread = 0..<0
+        return
+      }
+      guard message.type == NFLogPacket.messageType, message.payload.count > NFLogPacket.headerLength else { continue }
+      let packet = NFLogPacket(bytes, message.payload)
+      if let sequence = packet.sequence { losses.note(sequence) }
+      append(packet, bytes, to: &batch)
+    }
+    unread = cursor.rest
+  }
+
+  @inline(__always)
+  private func append(_ packet: borrowing NFLogPacket, _ bytes: RawSpan, to batch: inout PacketBatch) {
+    // The true length is not told: a copy that is shorter than what was asked for is the whole packet.
+    let isWhole = packet.payload.count < copyLength
+    var metadata = CaptureMetadata(
+      time: packet.time.map { reading.time(ofStamp: $0) } ?? reading.now,
+      wireLength: isWhole ? packet.payload.count : Self.mostPacket, linkType: .network,
+      ingressInterface: packet.ingressInterface, egressInterface: packet.egressInterface)
+    metadata.etherType = packet.etherType
+    metadata.outerTag = packet.outerTag
+    batch.append(bytes.extracting(packet.payload), metadata)
+  }
+
+  /// What an IP header can say: 65 535 octets behind one of IPv6.
+  private static let mostPacket = 65_575
+
+  public func drops() -> CaptureDrops { CaptureDrops(kernel: losses.packets) }
+}
+
+/// Packets that the kernel numbered and could not deliver.
+struct SequenceGaps {
+  private var expected: UInt32 = 0
+  /// How many numbers were skipped.
+  private(set) var packets: UInt64 = 0
+  /// How often the socket's buffer was full.
+  var overruns: UInt64 = 0
+
+  /// Takes the number of the next packet.
+  @inline(__always)
+  mutating func note(_ sequence: UInt32) {
+    if sequence != expected { packets &+= UInt64(sequence &- expected) }
+    expected = sequence &+ 1
+  }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import FlowNetfilter
+
+/// What is taken from the kernel's packet filter: packets that rules log, and the translations of connections.
+struct NetfilterOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Meter what rules log to these NFLOG groups: numbers and ranges, apart by commas; may be given several times.",
+      valueName: "groups"))
+  var nflog: [String] = []
+
+  @Option(
+    name: .customLong("nflog-size"),
+    help: ArgumentHelp("How much of a logged packet the kernel copies, 64 to 65531.", valueName: "octets"))
+  var copyLength = NFLogSource.Configuration().copyLength
+
+  @Option(
+    name: .customLong("nflog-threshold"),
+    help: ArgumentHelp(
+      "How many logged packets fill a message, 1 to 65535; a rule's own threshold may make it less.",
+      valueName: "packets"))
+  var threshold = NFLogSource.Configuration().threshold
+
+  @Option(
+    name: .customLong("nflog-timeout"),
+    help: ArgumentHelp("How long a part-filled message waits, 10 to 60000.", valueName: "milliseconds"))
+  var timeout = Int(NFLogSource.Configuration().timeout / .milliseconds(1))
+
+  @Option(
+    name: .customLong("nflog-message"),
+    help: ArgumentHelp("The room for a message of logged packets, 4096 to 131072.", valueName: "octets"))
+  var messageSize = NFLogSource.Configuration().messageSize
+
+  func validate() throws {
+    _ = try groups()
+    try MeteringOptions.check("--nflog-size", copyLength, 64...65_531)
+    try MeteringOptions.check("--nflog-threshold", threshold, 1...65_535)
+    try MeteringOptions.check("--nflog-timeout", timeout, 10...60_000)
+    try MeteringOptions.check("--nflog-message", messageSize, 4096...131_072)
+  }
+
+  /// The groups in the order in which they were given.
+  func groups() throws -> [UInt16] {
+    var groups: [UInt16] = []
+    for part in nflog.flatMap({ $0.split(separator: ",", omittingEmptySubsequences: false) }) {
+      let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
+      guard ends.count <= 2, let first = ends.first ?? nil, let last = ends.last ?? nil, first <= last else {
+        throw ValidationError("'\(part)' is no NFLOG group; give a number from 0 to 65535, or a range as in 1-4.")
+      }
+      for group in first...last {
+        guard !groups.contains(group) else {
+          throw ValidationError("NFLOG group \(group) is given twice; a group has one listener.")
+        }
+        groups.append(group)
+      }
+    }
+    guard groups.count <= Self.mostGroups else {
+      throw ValidationError("\(groups.count) NFLOG groups are too many; each has a thread: give \(Self.mostGroups).")
+    }
+    return groups
+  }
+
+  /// A range that was meant otherwise must not start ten thousand threads.
+  private static let mostGroups = 256
+
+  func source(bufferSize: Int) -> NFLogSource.Configuration {
+    var configuration = NFLogSource.Configuration()
+    configuration.copyLength = copyLength
+    configuration.threshold = threshold
+    configuration.timeout = .milliseconds(timeout)
+    configuration.messageSize = messageSize
+    configuration.bufferSize = bufferSize
+    return configuration
+  }
+}
