@@ -43,3 +43,19 @@ int cshims_send_messages(int socket, const void *bytes, const uint16_t *lengths,
   }
   return sendmmsg(socket, messages, (unsigned)count, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
+
+int cshims_receive_messages(int socket, void *bytes, size_t slot, uint32_t *lengths, int count) {
+  struct mmsghdr messages[64];
+  struct iovec vectors[64];
+  if (count > 64) count = 64;
+  memset(messages, 0, sizeof messages[0] * (size_t)count);
+  for (int i = 0; i < count; i++) {
+    vectors[i].iov_base = (char *)bytes + slot * (size_t)i;
+    vectors[i].iov_len = slot;
+    messages[i].msg_hdr.msg_iov = &vectors[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+  }
+  int received = recvmmsg(socket, messages, (unsigned)count, MSG_DONTWAIT, NULL);
+  for (int i = 0; i < received; i++) lengths[i] = messages[i].msg_len;
+  return received;
+}

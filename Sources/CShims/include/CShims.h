@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name, sendmmsg and the
+// What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name, sendmmsg, recvmmsg and the
 // ancillary data of UDP_SEGMENT, and constants that are macros. No logic.
 
 #pragma once
@@ -35,3 +35,7 @@ ssize_t cshims_send_segments(int socket, const void *_Nonnull bytes, size_t leng
 /// Sends up to 64 messages that lie one behind the other at `bytes`, their lengths at `lengths`. Returns what
 /// sendmmsg returns; errno as it left it.
 int cshims_send_messages(int socket, const void *_Nonnull bytes, const uint16_t *_Nonnull lengths, int count);
+
+/// Receives up to 64 datagrams without waiting, each into a slot of `slot` octets behind `bytes`; the lengths go to
+/// `lengths`. Returns what recvmmsg returns; errno as it left it.
+int cshims_receive_messages(int socket, void *_Nonnull bytes, size_t slot, uint32_t *_Nonnull lengths, int count);

@@ -19,15 +19,20 @@ extension RawSpan {
     unsafe UInt32(bigEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
   }
 
+  @inlinable @inline(__always)
+  package func uint64(at offset: Int) -> UInt64 {
+    unsafe UInt64(bigEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+  }
+
   /// Four octets of an address, left as they lie.
   @inline(__always)
-  func ipv4Octets(at offset: Int) -> IPv4Octets {
+  package func ipv4Octets(at offset: Int) -> IPv4Octets {
     unsafe IPv4Octets(storage: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
   }
 
   /// Sixteen octets of an address, left as they lie.
   @inline(__always)
-  func ipv6Address(at offset: Int) -> IPAddress {
+  package func ipv6Address(at offset: Int) -> IPAddress {
     unsafe IPAddress(
       high: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self),
       low: unsafeLoadUnaligned(fromByteOffset: offset + 8, as: UInt64.self))

@@ -29,6 +29,18 @@ public struct FlowRecord: Sendable {
   public var tcpControlBits: UInt8 = 0
   public var endReason = FlowEndReason.forcedEnd
 
+  /// Whether the packets belong to a translated connection: then the four below say what they are when they have
+  /// passed all translations, wherever they were observed (RFC 8158 section 4.1).
+  public var isTranslated = false
+  /// IE 225 or 281.
+  public var postNATSource = IPAddress()
+  /// IE 226 or 282.
+  public var postNATDestination = IPAddress()
+  /// IE 227.
+  public var postNAPTSourcePort: UInt16 = 0
+  /// IE 228.
+  public var postNAPTDestinationPort: UInt16 = 0
+
   public init() {}
 }
 

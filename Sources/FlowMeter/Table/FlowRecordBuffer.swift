@@ -29,6 +29,11 @@
       precondition(index >= 0 && index < count)
       return unsafe UnsafePointer(storage + index)
     }
+    @inline(__always)
+    unsafeMutableAddress {
+      precondition(index >= 0 && index < count)
+      return unsafe storage + index
+    }
   }
 
   /// Adds a record.

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Which translated connections there are: the state behind ``NATTable``, without its lock.
+///
+/// What conntrack tells comes in by three ways: events, the listing of its table (a census), and packets that carry
+/// their connection. Each may tell of the same connection, in any order; an event is made once of each beginning and
+/// each end.
+package struct NATLedger: ~Copyable {
+  enum Phase: UInt8 {
+    /// No connection has this place.
+    case free
+    /// A packet showed it; no event told of it.
+    case glimpsed
+    case live
+    case ended
+  }
+
+  struct Entry {
+    var connection: Connection
+    var phase = Phase.free
+    /// A create event was made, or is not due since it began before the program.
+    var isTold = false
+    /// It began before anybody listened: the kernel may make no event of its end.
+    var mayEndSilently = false
+    /// The census that saw it last.
+    var census: UInt32 = 0
+    /// When it ended, or was glimpsed last; by the table's clock.
+    var changed = Timestamp(milliseconds: 0)
+  }
+
+  private struct Fading {
+    var place: UInt32
+    var due: Timestamp
+  }
+
+  /// Place 0 stays empty: the index has no number 0.
+  private var entries: [Entry] = []
+  private var free: [UInt32] = []
+  private var index = PairIndex()
+  private let hash = KeyHash()
+  /// What is to be forgotten, soonest first.
+  private var fading: [Fading] = []
+  private var fadingHead = 0
+  private let capacity: Int
+  private let memory: Int64
+  private(set) var census: UInt32 = 0
+  /// Live connections that may end without an event.
+  package private(set) var silentCount = 0
+  package var statistics = NATStatistics()
+
+  init(_ configuration: NATTable.Configuration) {
+    capacity = configuration.capacity
+    memory = Int64(configuration.memory / .milliseconds(1))
+  }
+
+  // MARK: Finding
+
+  /// Calls `body` with the hash of each pair of ends that a connection's packets show.
+  private func forEachHash(_ connection: Connection, _ body: (UInt64) -> Void) {
+    let (arriving, between, leaving) = connection.pairs
+    body(arriving.hash(hash))
+    if between != arriving, between != leaving { body(between.hash(hash)) }
+    if leaving != arriving { body(leaving.hash(hash)) }
+  }
+
+  /// The place of this very connection; a later one between the same ends has another id.
+  private func place(of connection: Connection) -> Int? {
+    let pair = EndpointPair(connection.original, connection.protocol, connection.version)
+    var found: Int?
+    index.forEach(hash: pair.hash(hash)) {
+      if entries[Int($0)].connection == connection { found = Int($0) }
+    }
+    return found
+  }
+
+  /// The connection that a Flow's packets belong to: a live one, else the one that ended last.
+  private func place(of key: FlowKey, since start: Timestamp) -> Int? {
+    let tuple = ConnectionTuple(
+      source: key.source, destination: key.destination, sourcePort: key.sourcePort,
+      destinationPort: key.destinationPort)
+    let pair = EndpointPair(tuple, key.protocol, key.version)
+    var best: Int?
+    index.forEach(hash: pair.hash(hash)) { number in
+      let entry = entries[Int(number)]
+      // What ended before the Flow's first packet was another connection; a second is for clocks that differ.
+      guard entry.phase != .ended || entry.changed.advanced(byMilliseconds: 1000) >= start,
+        entry.connection.shows(pair)
+      else { return }
+      if let other = best, !isBetter(entry, than: entries[other]) { return }
+      best = Int(number)
+    }
+    return best
+  }
+
+  private func isBetter(_ entry: Entry, than other: Entry) -> Bool {
+    (entry.phase == .ended ? 0 : 1, entry.changed) > (other.phase == .ended ? 0 : 1, other.changed)
+  }
+
+  /// Gives a record the addresses that its packets leave with.
+  func annotate(_ record: inout FlowRecord) {
+    guard let place = place(of: record.key, since: record.start) else { return }
+    let connection = entries[place].connection
+    let ports = record.key.protocol.hasPorts
+    func starts(_ tuple: ConnectionTuple) -> Bool {
+      record.key.source == tuple.source && (!ports || record.key.sourcePort == tuple.sourcePort)
+    }
+    let isOriginal = starts(connection.original) || starts(connection.translated)
+    let post = isOriginal ? connection.translated : connection.original.inverse
+    record.isTranslated = true
+    (record.postNATSource, record.postNATDestination) = (post.source, post.destination)
+    if ports { (record.postNAPTSourcePort, record.postNAPTDestinationPort) = (post.sourcePort, post.destinationPort) }
+  }
+
+  // MARK: Changing
+
+  /// Takes a connection in. Nil where there is no room.
+  private mutating func insert(_ connection: Connection, _ phase: Phase, at now: Timestamp) -> Int? {
+    forget(at: now)
+    if statistics.held >= capacity { forgetNext() }
+    guard statistics.held < capacity else {
+      statistics.overflowed += 1
+      return nil
+    }
+    let place: Int
+    var entry = Entry(connection: connection, phase: phase, census: census)
+    entry.changed = now
+    if let number = free.popLast() {
+      place = Int(number)
+      entries[place] = entry
+    } else {
+      if entries.isEmpty { entries.append(Entry(connection: connection)) }
+      place = entries.count
+      entries.append(entry)
+    }
+    var hashes = [UInt64]()
+    forEachHash(connection) { hashes.append($0) }
+    for hash in hashes { index.insert(UInt32(place), hash: hash) }
+    statistics.held += 1
+    if phase == .live { statistics.active += 1 }
+    if phase == .glimpsed { fade(place, at: now) }
+    return place
+  }
+
+  private mutating func end(_ place: Int, at now: Timestamp) {
+    if entries[place].mayEndSilently { silentCount -= 1 }
+    entries[place].phase = .ended
+    entries[place].changed = now
+    statistics.active -= 1
+    fade(place, at: now)
+  }
+
+  private mutating func fade(_ place: Int, at now: Timestamp) {
+    fading.append(Fading(place: UInt32(place), due: now.advanced(byMilliseconds: memory)))
+  }
+
+  /// Forgets what has faded by `now`.
+  private mutating func forget(at now: Timestamp) {
+    while fadingHead < fading.count, fading[fadingHead].due <= now {
+      let place = Int(fading[fadingHead].place)
+      let due = entries[place].changed.advanced(byMilliseconds: memory)
+      switch entries[place].phase {
+      case .glimpsed where due > now:
+        // Its packets go on.
+        takeNext()
+        fading.append(Fading(place: UInt32(place), due: due))
+      case .ended where due > now: takeNext()  // put down again when it ended
+      default: forgetNext()
+      }
+    }
+  }
+
+  private mutating func takeNext() {
+    fadingHead += 1
+    if fadingHead > 1024, fadingHead * 2 > fading.count {
+      fading.removeFirst(fadingHead)
+      fadingHead = 0
+    }
+  }
+
+  /// Forgets the one that is next, whether its time has come or not.
+  private mutating func forgetNext() {
+    while fadingHead < fading.count {
+      let place = Int(fading[fadingHead].place)
+      takeNext()
+      // A live one was glimpsed first; a free one was forgotten by an earlier of two notes.
+      guard entries[place].phase == .ended || entries[place].phase == .glimpsed else { continue }
+      var hashes = [UInt64]()
+      forEachHash(entries[place].connection) { hashes.append($0) }
+      for hash in hashes { index.remove(UInt32(place), hash: hash) }
+      entries[place].phase = .free
+      free.append(UInt32(place))
+      statistics.held -= 1
+      return
+    }
+  }
+}
+
+// MARK: What conntrack tells
+
+extension NATLedger {
+  /// The moment at which something is told: by the table's clock, and by the wall clock for events.
+  package struct Moment {
+    package var now: Timestamp
+    package var wall: Timestamp
+
+    package init(now: Timestamp, wall: Timestamp) { (self.now, self.wall) = (now, wall) }
+  }
+
+  /// A connection began.
+  package mutating func began(_ connection: Connection, at time: Timestamp?, _ moment: Moment, _ events: inout [NATEvent]) {
+    guard connection.isTranslated else { return }
+    if let place = place(of: connection) {
+      guard entries[place].phase != .ended, !entries[place].isTold else { return }
+      if entries[place].phase == .glimpsed { revive(place) }
+      entries[place].isTold = true
+      if entries[place].mayEndSilently {
+        entries[place].mayEndSilently = false
+        silentCount -= 1
+      }
+    } else if let place = insert(connection, .live, at: moment.now) {
+      entries[place].isTold = true
+    }
+    make(.create, connection, at: time ?? moment.wall, &events)
+  }
+
+  /// A connection ended.
+  package mutating func ended(
+    _ connection: Connection, at time: Timestamp?, traffic: ConnectionTraffic?, _ moment: Moment,
+    _ events: inout [NATEvent]
+  ) {
+    guard connection.isTranslated else { return }
+    if let place = place(of: connection) {
+      // The census noticed before the event was read.
+      if entries[place].phase == .ended { return }
+      if entries[place].phase == .glimpsed { revive(place) }
+      end(place, at: moment.now)
+    }
+    make(.delete, connection, at: time ?? moment.wall, traffic: traffic, &events)
+  }
+
+  /// A packet of it passed.
+  package mutating func glimpsed(_ connection: Connection, at now: Timestamp) {
+    guard connection.isTranslated else { return }
+    if let place = place(of: connection) {
+      if entries[place].phase == .glimpsed { entries[place].changed = now }
+    } else {
+      _ = insert(connection, .glimpsed, at: now)
+    }
+  }
+
+  private mutating func revive(_ place: Int) {
+    entries[place].phase = .live
+    statistics.active += 1
+  }
+
+  private mutating func make(
+    _ kind: NATEvent.Kind, _ connection: Connection, at time: Timestamp, traffic: ConnectionTraffic? = nil,
+    _ events: inout [NATEvent]
+  ) {
+    switch kind {
+    case .create: statistics.created += 1
+    case .delete: statistics.deleted += 1
+    }
+    events.append(NATEvent(kind, connection, at: time, traffic: traffic))
+  }
+
+  // MARK: A census
+
+  /// A listing of conntrack's table begins.
+  package mutating func beginCensus() { census &+= 1 }
+
+  /// The listing has this connection.
+  ///
+  /// - Parameter isFirst: nobody listened before: it began before the program, which makes no event of that.
+  package mutating func counted(
+    _ connection: Connection, at time: Timestamp?, isFirst: Bool, _ moment: Moment, _ events: inout [NATEvent]
+  ) {
+    guard connection.isTranslated else { return }
+    if let place = place(of: connection) {
+      entries[place].census = census
+      return
+    }
+    guard let place = insert(connection, .live, at: moment.now) else { return }
+    if isFirst {
+      entries[place].mayEndSilently = true
+      silentCount += 1
+    } else {
+      entries[place].isTold = true
+      statistics.recovered += 1
+      make(.create, connection, at: time ?? moment.wall, &events)
+    }
+  }
+
+  /// The listing is complete, and so are the events of until then: what it does not have has ended.
+  package mutating func endCensus(_ moment: Moment, _ events: inout [NATEvent]) {
+    for place in entries.indices where entries[place].phase == .live && entries[place].census != census {
+      end(place, at: moment.now)
+      statistics.recovered += 1
+      make(.delete, entries[place].connection, at: moment.wall, &events)
+    }
+  }
+}
