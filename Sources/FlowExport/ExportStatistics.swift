@@ -21,8 +21,20 @@ public struct ExportStatistics: Sendable {
   public var refusals: UInt64 = 0
   /// Flow Records that the protocol cannot carry: IPv6 in NetFlow v5.
   public var notRepresentable = FlowTotals()
+  /// NAT events: sent, those whose message could not be sent, and those that the protocol cannot carry.
+  public var natEvents = EventTotals()
   /// Whether there is a socket now.
   public var isConnected = false
+
+  public init() {}
+}
+
+/// What became of NAT events.
+public struct EventTotals: Hashable, Sendable {
+  public var sent: UInt64 = 0
+  public var lost: UInt64 = 0
+  /// Of IPv6 in NetFlow v5.
+  public var notRepresentable: UInt64 = 0
 
   public init() {}
 }

@@ -7,16 +7,20 @@ internal import Glibc
 /// Prints Flow Records on standard output: as an aligned table, or as JSON, an object a line.
 final class FlowPrinter: FlowRecordConsumer {
   private var json: FlowJSONEncoder?
+  private let eventJSON: NATEventJSONEncoder
   private var table = FlowTableText()
   /// Not printed yet: what one pass brings is printed in the order of time.
   private var records: [FlowRecord] = []
+  private var events: [NATEvent] = []
   private static let mostRecords = 4096
   /// Called once, when standard output takes no more.
   private let onClosed: (SystemError) -> Void
   private var isClosed = false
 
-  init(json: Bool, onClosed: @escaping (SystemError) -> Void) {
-    self.json = json ? FlowJSONEncoder() : nil
+  /// - Parameter json: prints JSON with these numbers for NAT events; nil prints text.
+  init(json: NATEventCodes?, onClosed: @escaping (SystemError) -> Void) {
+    self.json = json.map { _ in FlowJSONEncoder() }
+    eventJSON = NATEventJSONEncoder(json ?? .rfc8158)
     self.onClosed = onClosed
   }
 
@@ -32,8 +36,10 @@ final class FlowPrinter: FlowRecordConsumer {
     if self.records.count >= Self.mostRecords { flush(at: instant) }
   }
 
+  func consume(_ events: [NATEvent], at instant: ExportInstant) { self.events += events }
+
   func flush(at instant: ExportInstant) {
-    guard !records.isEmpty else { return }
+    guard !records.isEmpty || !events.isEmpty else { return }
     records.sort { ($0.start, $0.key.sourcePort) < ($1.start, $1.key.sourcePort) }
     let code = isClosed ? 0 : Console.write(to: STDOUT_FILENO, text())
     if code != 0 {
@@ -41,14 +47,17 @@ final class FlowPrinter: FlowRecordConsumer {
       onClosed(SystemError(code: code))
     }
     records.removeAll(keepingCapacity: true)
+    events.removeAll(keepingCapacity: true)
   }
 
   private func text() -> String {
-    if json == nil { return table.text(of: records) }
-    return records.reduce(into: "") { text, record in
-      text += json?.encode(record) ?? ""
-      text += "\n"
+    guard json != nil else {
+      return (records.isEmpty ? "" : table.text(of: records)) + events.map { NATEventText.line($0) + "\n" }.joined()
     }
+    var text = ""
+    for record in records { text += (json?.encode(record) ?? "") + "\n" }
+    for event in events { text += eventJSON.encode(event) + "\n" }
+    return text
   }
 }
 
@@ -115,12 +124,12 @@ struct FlowTableText {
     [.tcp, .udp, .udpLite, .sctp, .dccp].contains(key.protocol)
   }
 
-  private static func endpoint(_ address: IPAddress, _ port: UInt16, _ version: IPVersion) -> String {
+  static func endpoint(_ address: IPAddress, _ port: UInt16, _ version: IPVersion) -> String {
     let text = address.text(version)
     return version == .v4 ? "\(text):\(port)" : "[\(text)]:\(port)"
   }
 
-  private static func name(_ number: IPProtocol) -> String {
+  static func name(_ number: IPProtocol) -> String {
     switch number {
     case .tcp: "TCP"
     case .udp: "UDP"

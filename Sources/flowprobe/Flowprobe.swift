@@ -41,7 +41,7 @@ struct Meter: ParsableCommand {
 
         flowprobe -i eth0 --dest 192.0.2.1:2055
         flowprobe -i eth0 -i eth1 --dest [2001:db8::1]:4739 --protocol v9 not port 22
-        flowprobe --nflog 5 --dest 192.0.2.1:2055
+        flowprobe --nflog 5 --natevents --dest 192.0.2.1:2055
         flowprobe -r capture.pcap
         flowprobe -r capture.pcap --json | jq .octetDeltaCount
       """)
@@ -52,16 +52,18 @@ struct Meter: ParsableCommand {
   @OptionGroup(title: "Output options") var output: OutputOptions
 
   func validate() throws {
-    let isLive = !metering.interfaces.isEmpty || !netfilter.nflog.isEmpty
+    let isLive = !metering.interfaces.isEmpty || !netfilter.nflog.isEmpty || netfilter.natevents != nil
     guard isLive || metering.read != nil else {
       throw ValidationError(
         "there is nothing to meter; name an interface with -i, an NFLOG group with --nflog or a capture file with -r.")
     }
-    guard !isLive || metering.read == nil else {
-      throw ValidationError("-r excludes -i and --nflog; meter what comes now or read a file.")
+    guard !isLive && netfilter.natFields != true || metering.read == nil else {
+      throw ValidationError(
+        "-r excludes -i, --nflog, --natevents and --nat-fields; meter what comes now or read a file.")
     }
     guard metering.filter.isEmpty || netfilter.nflog.isEmpty else {
-      throw ValidationError("a filter applies to -i and -r; choose packets of an NFLOG group in the rule that logs them.")
+      throw ValidationError(
+        "a filter applies to -i and -r; choose the packets of an NFLOG group in the rule that logs them.")
     }
     if output.json, !export.dest.isEmpty {
       throw ValidationError("--json prints flows and --dest exports them; give one of the two.")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
+public import ArgumentParser
+public import FlowExport
 internal import FlowNetfilter
 
 /// What is taken from the kernel's packet filter: packets that rules log, and the translations of connections.
@@ -33,8 +34,28 @@ struct NetfilterOptions: ParsableArguments {
     help: ArgumentHelp("The room for a message of logged packets, 4096 to 131072.", valueName: "octets"))
   var messageSize = NFLogSource.Configuration().messageSize
 
+  @Option(
+    defaultAsFlag: NATEventCodes.rfc8158,
+    help: ArgumentHelp(
+      "Export the beginning and the end of translated connections: natEvent 4 and 5 (RFC 8158), or 1 and 2 (legacy).",
+      valueName: "rfc8158|legacy"))
+  var natevents: NATEventCodes?
+
+  @Flag(
+    name: .customLong("nat-fields"), inversion: .prefixedNo,
+    help: ArgumentHelp(
+      "Complete flow records of translated connections with the addresses and ports behind the translation."
+        + " Default: with --natevents."))
+  var natFields: Bool?
+
+  @Option(
+    name: .customLong("nat-buffer"),
+    help: ArgumentHelp("The buffer for conntrack's events, 64 to 2097151.", valueName: "KiB"))
+  var natBuffer = ConntrackEvents.Configuration().bufferSize / 1024
+
   func validate() throws {
     _ = try groups()
+    try MeteringOptions.check("--nat-buffer", natBuffer, 64...2_097_151)
     try MeteringOptions.check("--nflog-size", copyLength, 64...65_531)
     try MeteringOptions.check("--nflog-threshold", threshold, 1...65_535)
     try MeteringOptions.check("--nflog-timeout", timeout, 10...60_000)
@@ -74,4 +95,15 @@ struct NetfilterOptions: ParsableArguments {
     configuration.bufferSize = bufferSize
     return configuration
   }
+
+  /// Whether flow records are completed: where events are followed anyway it costs next to nothing.
+  var completesRecords: Bool { natFields ?? (natevents != nil) }
+
+  var conntrack: ConntrackEvents.Configuration {
+    var configuration = ConntrackEvents.Configuration()
+    configuration.bufferSize = natBuffer * 1024
+    return configuration
+  }
 }
+
+extension NATEventCodes: ExpressibleByArgument {}

@@ -21,6 +21,9 @@ final class Probe: @unchecked Sendable {
   // Each belongs to its thread once run() has started it.
   private var sources: [any PacketSource] = []
   private var file: CaptureFile?
+  private var conntrack: ConntrackEvents?
+  private var translations: NATTable?
+  private var natEvents: NATEventLog?
   private var counters: [MeteringCounters] = []
   private var metering: [MeteringProcess] = []
   private var collectors: [CollectorExporter] = []
@@ -32,6 +35,13 @@ final class Probe: @unchecked Sendable {
   init(_ configuration: ProbeConfiguration, _ table: FlowTable) throws(CaptureError) {
     self.configuration = configuration
     self.table = table
+    if configuration.exportsNATEvents || configuration.completesRecords {
+      var memory = NATTable.Configuration()
+      // A Flow is reported that long after its last packet at the latest, and a sweep takes a moment.
+      memory.memory = configuration.table.expiration.inactiveTimeout + .seconds(2)
+      translations = NATTable(memory)
+    }
+    if configuration.exportsNATEvents { natEvents = NATEventLog() }
     switch configuration.source {
     case .file(let path):
       let file = try CaptureFile(path: path, filter: configuration.filter)
@@ -43,6 +53,11 @@ final class Probe: @unchecked Sendable {
       makeExporters(sourceCount: interfaces.count + groups.count, interfaces: groups.isEmpty ? interfaces : ["any"])
       for name in interfaces {
         sources.append(try CaptureInterface(name: name, configuration.capture, clock: clock))
+      }
+      if let translations {
+        conntrack = try ConntrackEvents(
+          table: translations, log: natEvents, configuration.conntrack, clock: clock)
+        if natEvents != nil { for notice in ConntrackSettings().notices { Console.say(notice) } }
       }
       for group in groups {
         sources.append(try NFLogSource(group: group, configuration.nflog, clock: clock))
@@ -65,8 +80,12 @@ final class Probe: @unchecked Sendable {
           Self.context(table, counters, names, started: started)
         }, report: { Console.say($0.description) })
     }
-    let printer = FlowPrinter(json: configuration.printsJSON) { [weak self] in self?.outputIsClosed($0) }
-    exporting = ExportingProcess(table: table, consumers: collectors.isEmpty ? [printer] : collectors)
+    let printer = FlowPrinter(json: configuration.printsJSON ? configuration.export.natEventCodes : nil) {
+      [weak self] in self?.outputIsClosed($0)
+    }
+    exporting = ExportingProcess(
+      table: table, consumers: collectors.isEmpty ? [printer] : collectors,
+      translations: configuration.completesRecords ? translations : nil, natEvents: natEvents)
   }
 
   private static func context(
@@ -105,7 +124,8 @@ final class Probe: @unchecked Sendable {
       Console.say("cannot start a thread: \(error); raise the limit of processes ('ulimit -u')")
       return false
     }
-    Summary.print(table, counters, collectors, isLive: file == nil)
+    Summary.print(
+      table, counters, collectors, translations, droppedEvents: natEvents?.dropped, isLive: file == nil)
     return !hasFailed.load(ordering: .relaxed)
   }
 
@@ -179,6 +199,7 @@ extension Probe {
       meters.append(
         try WorkerThread(name: "meter \(source.name)") { self.meter(self.metering[place], self.sources[place].name) })
     }
+    if conntrack != nil { meters.append(try WorkerThread(name: "conntrack") { self.followConnections() }) }
     let exporter = try WorkerThread(name: "export") { self.export() }
     Signals.waitForEnd()
     stop()
@@ -207,6 +228,16 @@ extension Probe {
       Signals.wakeMain()
     }
     process.finish()
+  }
+
+  private func followConnections() {
+    guard let conntrack else { return }
+    while !isStopping.load(ordering: .relaxed) {
+      if conntrack.receive(timeout: .milliseconds(100)) { wake.call() }
+    }
+    // What the kernel still holds for us was there before the signal.
+    let end = Timestamp.monotonicClock().advanced(byMilliseconds: 300)
+    while Timestamp.monotonicClock() < end { _ = conntrack.receive(timeout: .milliseconds(100)) }
   }
 
   private func drain(_ process: MeteringProcess) throws(CaptureError) {

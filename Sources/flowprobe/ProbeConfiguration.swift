@@ -16,6 +16,10 @@ struct ProbeConfiguration {
   var filter: String
   var capture: CaptureInterface.Configuration
   var nflog: NFLogSource.Configuration
+  var conntrack: ConntrackEvents.Configuration
+  /// Whether NAT events are exported, and whether flow records get the translated addresses.
+  var exportsNATEvents: Bool
+  var completesRecords: Bool
   var fragments: FragmentHandling
   var table: FlowTable.Configuration
   var destinations: [CollectorAddress]
@@ -33,6 +37,9 @@ struct ProbeConfiguration {
     filter = metering.filterExpression
     capture = metering.capture
     nflog = netfilter.source(bufferSize: capture.bufferSize)
+    conntrack = netfilter.conntrack
+    exportsNATEvents = netfilter.natevents != nil
+    completesRecords = netfilter.completesRecords
     fragments = metering.fragments
     table = FlowTable.Configuration()
     table.expiration = metering.expiration
@@ -41,6 +48,7 @@ struct ProbeConfiguration {
     if metering.read != nil { table.hashSeed = 1 }
     destinations = try export.destinations()
     self.export = export.configuration(readsFile: metering.read != nil)
+    self.export.natEventCodes = netfilter.natevents ?? .rfc8158
     printsJSON = output.json
   }
 }

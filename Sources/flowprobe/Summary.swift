@@ -7,14 +7,34 @@ internal import Glibc
 /// What was metered, exported and lost, on standard error at the end.
 enum Summary {
   static func print(
-    _ table: FlowTable, _ counters: [MeteringCounters], _ collectors: [CollectorExporter], isLive: Bool
+    _ table: FlowTable, _ counters: [MeteringCounters], _ collectors: [CollectorExporter],
+    _ translations: NATTable?, droppedEvents: UInt64?, isLive: Bool
   ) {
     var metered = MeteringStatistics()
     for counters in counters { metered.add(counters.statistics) }
     for line in lines(metered, table.statistics, isLive: isLive) { Console.say(line) }
+    if let translations, let droppedEvents {
+      for line in lines(translations.statistics, dropped: droppedEvents) { Console.say(line) }
+    }
     for collector in collectors {
       for line in lines(collector.statistics, collector.destination) { Console.say(line) }
     }
+  }
+
+  static func lines(_ translations: NATStatistics, dropped: UInt64) -> [String] {
+    var lines = [
+      "NAT events: \(translations.created) create, \(translations.deleted) delete;"
+        + " \(translations.active) translated connections are active"
+    ]
+    if translations.overruns + dropped > 0 {
+      lines.append(
+        "lost NAT events: the kernel had no room \(translations.overruns) times, \(dropped) were not exported in time;"
+          + " \(translations.recovered) were found in conntrack's table; a larger --nat-buffer may help")
+    }
+    if translations.overflowed > 0 {
+      lines.append("not followed: \(translations.overflowed) translated connections, for which there was no room")
+    }
+    return lines
   }
 
   static func lines(_ metered: MeteringStatistics, _ table: FlowTableStatistics, isLive: Bool) -> [String] {
@@ -58,6 +78,12 @@ enum Summary {
       let kinds = export.errors.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) \($0.key.rawValue)" }
       lines.append(
         "lost on the way to \(destination): \(text(export.lost)) (messages not sent: \(kinds.joined(separator: ", ")))")
+    }
+    let events = export.natEvents
+    if events.sent + events.lost + events.notRepresentable > 0 {
+      lines.append(
+        "NAT events to \(destination): \(events.sent) sent, \(events.lost) lost"
+          + (events.notRepresentable > 0 ? ", \(events.notRepresentable) of IPv6, which NetFlow v5 cannot carry" : ""))
     }
     if export.refusals > 0 {
       lines.append("refused by \(destination): \(export.refusals) answers that nobody listens there")

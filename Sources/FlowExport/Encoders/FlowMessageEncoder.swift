@@ -36,6 +36,23 @@ public final class FlowMessageEncoder {
     return rejected
   }
 
+  /// Encodes NAT events; those that do not fill a message wait.
+  ///
+  /// - Returns: how many the protocol cannot carry: of IPv6 in NetFlow v5.
+  @discardableResult
+  public func encode(
+    _ events: [NATEvent], at instant: ExportInstant, _ send: (RawSpan) -> Void
+  ) -> UInt64 {
+    begin(at: instant)
+    var (next, rejected) = (0, UInt64(0))
+    while next < events.count {
+      if batch.isFull { empty(send) }
+      encoder.append(events, from: &next, at: instant, to: &batch, rejected: &rejected)
+    }
+    empty(send)
+    return rejected
+  }
+
   /// Completes the messages that wait.
   public func flush(at instant: ExportInstant, _ send: (RawSpan) -> Void) {
     while !encoder.flush(at: instant, to: &batch) { empty(send) }
@@ -63,7 +80,8 @@ extension ExportConfiguration {
   /// The encoder of the protocol.
   func makeEncoder() -> any MessageEncoder {
     let templates = TemplateConfiguration(
-      domain: observationDomain, refreshRate: refreshRate, refreshInterval: Int64(timeoutRate) * 60_000)
+      domain: observationDomain, refreshRate: refreshRate, refreshInterval: Int64(timeoutRate) * 60_000,
+      natEventCodes: natEventCodes)
     return switch exportProtocol {
     case .netFlow5:
       NetFlow5Encoder(engineID: UInt8(truncatingIfNeeded: observationDomain), messageLimit: longestMessage)

@@ -19,6 +19,8 @@ struct MessageBatch: ~Copyable {
     var length: UInt16 = 0
     /// Data Records of Flows and what they counted: what is lost if the message is.
     var flows = FlowTotals()
+    /// NAT events: the same.
+    var events: UInt64 = 0
   }
 
   var octets = MessageBuffer(capacity: capacity * longestMessage)
@@ -36,11 +38,11 @@ struct MessageBatch: ~Copyable {
   var isFull: Bool { count >= Self.capacity - Self.reserve }
 
   /// Takes over a complete message.
-  mutating func append(_ message: borrowing MessageBuffer, _ flows: FlowTotals) {
+  mutating func append(_ message: borrowing MessageBuffer, _ flows: FlowTotals, events: UInt64 = 0) {
     precondition(count < Self.capacity, "messages were not sent in time")
     octets.append(message)
     lengths.append(UInt16(message.count))
-    contents.append(Contents(length: UInt16(message.count), flows: flows))
+    contents.append(Contents(length: UInt16(message.count), flows: flows, events: events))
   }
 
   mutating func removeAll() {

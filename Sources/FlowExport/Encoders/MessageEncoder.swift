@@ -21,6 +21,13 @@ protocol MessageEncoder: AnyObject {
     _ records: borrowing FlowRecordBuffer, from next: inout Int, at instant: ExportInstant,
     to batch: inout MessageBatch, rejected: inout FlowTotals)
 
+  /// Adds NAT events in the same way.
+  ///
+  /// - Parameter rejected: counts those that the protocol has no place for: of IPv6 in NetFlow v5.
+  func append(
+    _ events: [NATEvent], from next: inout Int, at instant: ExportInstant, to batch: inout MessageBatch,
+    rejected: inout UInt64)
+
   /// Brings what is pending into messages, as few as it takes, until the batch is full.
   ///
   /// - Returns: whether nothing is pending any more; else empty the batch and call again.

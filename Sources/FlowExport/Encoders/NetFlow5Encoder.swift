@@ -16,6 +16,7 @@ final class NetFlow5Encoder: MessageEncoder {
   private var records = MessageBuffer(capacity: mostRecords * recordLength)
   private var message = MessageBuffer(capacity: headerLength + mostRecords * recordLength)
   private var flows = FlowTotals()
+  private var events: UInt64 = 0
   /// How many parts of the current record have been added.
   private var part: UInt64 = 0
 
@@ -71,8 +72,7 @@ final class NetFlow5Encoder: MessageEncoder {
     _ record: FlowRecord, packets: UInt64, octets: UInt64, at instant: ExportInstant,
     to batch: inout MessageBatch
   ) {
-    let fitting = (messageLimit - Self.headerLength) / Self.recordLength
-    if records.count / Self.recordLength >= min(Self.mostRecords, fitting) { flush(at: instant, to: &batch) }
+    makeRoom(for: 1, at: instant, to: &batch)
     records.append(record.key.source.ipv4)
     records.append(record.key.destination.ipv4)
     records.append(record.nextHop.ipv4)
@@ -96,17 +96,74 @@ final class NetFlow5Encoder: MessageEncoder {
     flows.octets += octets
   }
 
+  /// Ends the message if it has not room for so many records more.
+  private func makeRoom(for count: Int, at instant: ExportInstant, to batch: inout MessageBatch) {
+    let fitting = min(Self.mostRecords, (messageLimit - Self.headerLength) / Self.recordLength)
+    if records.count / Self.recordLength + count > fitting { flush(at: instant, to: &batch) }
+  }
+
+  // MARK: NAT events
+
+  func append(
+    _ events: [NATEvent], from next: inout Int, at instant: ExportInstant, to batch: inout MessageBatch,
+    rejected: inout UInt64
+  ) {
+    while next < events.count, !batch.isFull {
+      let event = events[next]
+      next += 1
+      guard event.connection.version == .v4 else {
+        rejected += 1
+        continue
+      }
+      // Both records of an event in one message.
+      makeRoom(for: 2, at: instant, to: &batch)
+      let (original, translated) = (event.connection.original, event.connection.translated)
+      if original.source != translated.source || original.sourcePort != translated.sourcePort {
+        append(event, nextHop: translated.source, sourceAS: translated.sourcePort, at: instant)
+      }
+      if original.destination != translated.destination || original.destinationPort != translated.destinationPort {
+        append(event, nextHop: original.destination, destinationAS: original.destinationPort, at: instant)
+      }
+      self.events += 1
+    }
+  }
+
+  /// ipt_NETFLOW's pseudo-record of an event: no packets, the times that of the event, the control bits SYN and ACK of
+  /// one that begins and FIN and RST of one that ends. Addresses are the original source and the translated destination;
+  /// where next hop and AS hold what the other one of the two was before or is after.
+  private func append(
+    _ event: NATEvent, nextHop: IPAddress, sourceAS: UInt16 = 0, destinationAS: UInt16 = 0, at instant: ExportInstant
+  ) {
+    let time = instant.upTime(event.time.advanced(byMilliseconds: -instant.shift))
+    records.append(event.connection.original.source.ipv4)
+    records.append(event.connection.translated.destination.ipv4)
+    records.append(nextHop.ipv4)
+    records.append(zeros: 12)
+    records.append(time)
+    records.append(time)
+    records.append(event.connection.original.sourcePort)
+    records.append(event.connection.translated.destinationPort)
+    records.append(UInt8(0))
+    records.append(event.kind == .create ? UInt8(0x12) : UInt8(0x05))
+    records.append(event.connection.protocol)
+    records.append(UInt8(0))
+    records.append(sourceAS)
+    records.append(destinationAS)
+    records.append(zeros: 4)
+  }
+
   ///      0  version (2)             2  count (2)                4  sysUpTime
   ///      8  seconds                12  nanoseconds             16  flow sequence
   ///     20  engine type (1)        21  engine id (1)           22  sampling mode and interval (2)
   @discardableResult
   func flush(at instant: ExportInstant, to batch: inout MessageBatch) -> Bool {
-    guard flows.flows > 0 else { return true }
+    let count = records.count / Self.recordLength
+    guard count > 0 else { return true }
     if batch.isFull { return false }
     let wall = instant.wall(instant.now).milliseconds
     message.removeAll()
     message.append(UInt16(5))
-    message.append(UInt16(flows.flows))
+    message.append(UInt16(count))
     message.append(instant.upTime(instant.now))
     message.append(UInt32(truncatingIfNeeded: wall / 1000))
     message.append(UInt32(truncatingIfNeeded: wall % 1000 * 1_000_000))
@@ -115,10 +172,10 @@ final class NetFlow5Encoder: MessageEncoder {
     message.append(engineID)
     message.append(UInt16(0))
     message.append(records)
-    sequence &+= UInt32(truncatingIfNeeded: flows.flows)
-    batch.append(message, flows)
+    sequence &+= UInt32(count)
+    batch.append(message, flows, events: events)
     records.removeAll()
-    flows = FlowTotals()
+    (flows, events) = (FlowTotals(), 0)
     return true
   }
 

@@ -9,6 +9,7 @@ struct TemplateConfiguration: Sendable {
   var refreshRate: Int
   /// Milliseconds between two refreshes of the templates.
   var refreshInterval: Int64
+  var natEventCodes: NATEventCodes
 }
 
 /// Messages of NetFlow v9 or IPFIX.
@@ -27,6 +28,8 @@ final class TemplateEncoder: MessageEncoder {
   private var message = MessageBuffer(capacity: MessageBatch.longestMessage)
 
   private let pending = PendingSets()
+  /// By ``NATEventShape``; nil before the first event of the shape.
+  private var pendingEvents = [PendingEvents?](repeating: nil, count: NATEventShape.allCases.count)
   private var optionsTemplates: [(kind: OptionsKind, template: Template<ExporterOptions>)] = []
   private var nextTemplateID: UInt16 = 256
   private var messagesSinceTemplates = 0
@@ -62,8 +65,36 @@ final class TemplateEncoder: MessageEncoder {
   ) -> Int {
     let shape = FlowShape(record)
     let template = Template(id: takeTemplateID(), fields: shape.fields(for: format.dialect))
-    if templatesSentAt != nil { sendTemplates([template], [], at: instant, to: &batch) }
+    if templatesSentAt != nil { sendTemplates([template], [], [], at: instant, to: &batch) }
     return pending.add(template, shape)
+  }
+
+  func append(
+    _ events: [NATEvent], from next: inout Int, at instant: ExportInstant, to batch: inout MessageBatch,
+    rejected: inout UInt64
+  ) {
+    let room = messageLimit - format.headerLength - Self.setHeaderLength - (format.alignment - 1)
+    while next < events.count, !batch.isFull {
+      let shape = NATEventShape(events[next])
+      let pending = pendingEvents[shape.rawValue] ?? addTemplate(for: shape, at: instant, to: &batch)
+      if pending.records.count + pending.template.recordLength > room {
+        beginMessage(at: instant)
+        let count = moveToMessage(pending)
+        endMessage(dataRecords: Int(count), templateRecords: 0, events: count, at: instant, to: &batch)
+      }
+      pending.append(events[next], at: instant)
+      next += 1
+    }
+  }
+
+  private func addTemplate(
+    for shape: NATEventShape, at instant: ExportInstant, to batch: inout MessageBatch
+  ) -> PendingEvents {
+    let template = Template(id: takeTemplateID(), fields: shape.fields(configuration.natEventCodes))
+    if templatesSentAt != nil { sendTemplates([], [template], [], at: instant, to: &batch) }
+    let pending = PendingEvents(template)
+    pendingEvents[shape.rawValue] = pending
+    return pending
   }
 
   private func takeTemplateID() -> UInt16 {
@@ -76,26 +107,37 @@ final class TemplateEncoder: MessageEncoder {
   private func sendFull(_ place: Int, at instant: ExportInstant, to batch: inout MessageBatch) {
     beginMessage(at: instant)
     let flows = moveToMessage(place)
-    endMessage(dataRecords: Int(flows.flows), templateRecords: 0, flows, at: instant, to: &batch)
+    endMessage(dataRecords: Int(flows.flows), templateRecords: 0, flows: flows, at: instant, to: &batch)
   }
 
   func flush(at instant: ExportInstant, to batch: inout MessageBatch) -> Bool {
-    var flows = FlowTotals()
+    var (flows, events) = (FlowTotals(), UInt64(0))
+    /// Opens the message that the next set goes to; false where the batch has no room for it.
+    func makeRoom(_ records: Int) -> Bool {
+      let length = Self.setHeaderLength + records + format.alignment - 1
+      if flows.flows + events > 0, message.count + length > messageLimit { end() }
+      guard flows.flows + events == 0 else { return true }
+      if batch.isFull { return false }
+      beginMessage(at: instant)
+      return true
+    }
+    func end() {
+      endMessage(
+        dataRecords: Int(flows.flows + events), templateRecords: 0, flows: flows, events: events, at: instant,
+        to: &batch)
+      (flows, events) = (FlowTotals(), 0)
+    }
     for place in 0..<pending.count where pending[place].flows.flows > 0 {
-      let length = Self.setHeaderLength + pending[place].records.count + format.alignment - 1
-      if flows.flows > 0, message.count + length > messageLimit {
-        endMessage(dataRecords: Int(flows.flows), templateRecords: 0, flows, at: instant, to: &batch)
-        flows = FlowTotals()
-      }
-      if flows.flows == 0 {
-        if batch.isFull { return false }
-        beginMessage(at: instant)
-      }
+      guard makeRoom(pending[place].records.count) else { return false }
       flows.add(moveToMessage(place))
     }
-    if flows.flows > 0 {
-      endMessage(dataRecords: Int(flows.flows), templateRecords: 0, flows, at: instant, to: &batch)
+    for case let pending? in pendingEvents where pending.count > 0 {
+      guard makeRoom(pending.records.count) else {
+        return false
+      }
+      events += moveToMessage(pending)
     }
+    if flows.flows + events > 0 { end() }
     return true
   }
 
@@ -107,6 +149,13 @@ final class TemplateEncoder: MessageEncoder {
     return pending[place].empty()
   }
 
+  private func moveToMessage(_ events: PendingEvents) -> UInt64 {
+    let start = beginSet(events.template.id)
+    let count = events.move(to: &message)
+    endSet(start, alignment: format.alignment)
+    return count
+  }
+
   // MARK: Messages and sets
 
   private func beginMessage(at instant: ExportInstant) {
@@ -115,16 +164,18 @@ final class TemplateEncoder: MessageEncoder {
   }
 
   private func endMessage(
-    dataRecords: Int, templateRecords: Int, _ flows: FlowTotals, at instant: ExportInstant,
-    to batch: inout MessageBatch
+    dataRecords: Int, templateRecords: Int, flows: FlowTotals = FlowTotals(), events: UInt64 = 0,
+    at instant: ExportInstant, to batch: inout MessageBatch
   ) {
     format.finish(&message, records: dataRecords + templateRecords)
     sequence &+= format.sequenceStep(dataRecords: dataRecords)
-    batch.append(message, flows)
+    batch.append(message, flows, events: events)
     guard dataRecords > 0 else { return }
     messagesSinceTemplates += 1
     // Ahead of the next data, whichever call that comes with.
-    if flows.flows > 0, messagesSinceTemplates >= configuration.refreshRate { sendTemplates(at: instant, to: &batch) }
+    if flows.flows + events > 0, messagesSinceTemplates >= configuration.refreshRate {
+      sendTemplates(at: instant, to: &batch)
+    }
   }
 
   private func beginSet(_ id: UInt16) -> Int {
@@ -149,24 +200,26 @@ final class TemplateEncoder: MessageEncoder {
   func sendTemplates(at instant: ExportInstant, to batch: inout MessageBatch) {
     messagesSinceTemplates = 0
     templatesSentAt = instant.now
-    sendTemplates(pending.templates, optionsTemplates.map(\.template), at: instant, to: &batch)
+    sendTemplates(
+      pending.templates, pendingEvents.compactMap { $0?.template }, optionsTemplates.map(\.template), at: instant,
+      to: &batch)
   }
 
   /// One Template Set and, a template each, the Options Template Sets, in as many messages as they need.
   private func sendTemplates(
-    _ templates: [Template<FlowRecord>], _ options: [Template<ExporterOptions>], at instant: ExportInstant,
-    to batch: inout MessageBatch
+    _ flows: [Template<FlowRecord>], _ events: [Template<NATEvent>], _ options: [Template<ExporterOptions>],
+    at instant: ExportInstant, to batch: inout MessageBatch
   ) {
     var count = 0
     beginMessage(at: instant)
     func makeRoom(_ length: Int) {
       guard message.count + Self.setHeaderLength + length > messageLimit, count > 0 else { return }
-      endMessage(dataRecords: 0, templateRecords: count, FlowTotals(), at: instant, to: &batch)
+      endMessage(dataRecords: 0, templateRecords: count, at: instant, to: &batch)
       count = 0
       beginMessage(at: instant)
     }
-    for template in templates {
-      // Template id and field count, then id and length of each field (RFC 7011 section 3.4.1).
+    // Template id and field count, then id and length of each field (RFC 7011 section 3.4.1).
+    func append<Record>(_ template: Template<Record>) {
       makeRoom(4 + 4 * template.fields.count)
       let start = beginSet(format.templateSetID)
       message.append(template.id)
@@ -175,6 +228,8 @@ final class TemplateEncoder: MessageEncoder {
       endSet(start, alignment: 1)
       count += 1
     }
+    for template in flows { append(template) }
+    for template in events { append(template) }
     for template in options {
       makeRoom(6 + 4 * template.fields.count)
       let start = beginSet(format.optionsTemplateSetID)
@@ -183,7 +238,7 @@ final class TemplateEncoder: MessageEncoder {
       endSet(start, alignment: 1)
       count += 1
     }
-    if count > 0 { endMessage(dataRecords: 0, templateRecords: count, FlowTotals(), at: instant, to: &batch) }
+    if count > 0 { endMessage(dataRecords: 0, templateRecords: count, at: instant, to: &batch) }
   }
 
   private func appendSpecifiers<Record>(_ template: Template<Record>) {
@@ -212,7 +267,7 @@ final class TemplateEncoder: MessageEncoder {
       let set = beginSet(template.id)
       for record in slice { template.encode(record, at: instant, to: &message) }
       endSet(set, alignment: format.alignment)
-      endMessage(dataRecords: slice.count, templateRecords: 0, FlowTotals(), at: instant, to: &batch)
+      endMessage(dataRecords: slice.count, templateRecords: 0, at: instant, to: &batch)
     }
   }
 }

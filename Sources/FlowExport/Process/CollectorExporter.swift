@@ -97,6 +97,15 @@ public final class CollectorExporter: FlowRecordConsumer {
     }
   }
 
+  public func consume(_ events: [NATEvent], at instant: ExportInstant) {
+    var next = 0
+    while next < events.count {
+      if batch.isFull { send() }
+      encoder.append(
+        events, from: &next, at: instant, to: &batch, rejected: &counters.natEvents.notRepresentable)
+    }
+  }
+
   public func flush(at instant: ExportInstant) {
     while !encoder.flush(at: instant, to: &batch) { send() }
     send()
@@ -157,6 +166,7 @@ public final class CollectorExporter: FlowRecordConsumer {
         counters.messages += 1
         counters.octets += UInt64(batch.contents[i].length)
         counters.sent.add(batch.contents[i].flows)
+        counters.natEvents.sent += batch.contents[i].events
       }
       next += outcome.sent
       if let error = outcome.error {
@@ -173,7 +183,10 @@ public final class CollectorExporter: FlowRecordConsumer {
   private func lose(_ range: Range<Int>, _ kind: ExportError.Kind) {
     templatesAreMissed()
     counters.errors[kind, default: 0] += UInt64(range.count)
-    for i in range { counters.lost.add(batch.contents[i].flows) }
+    for i in range {
+      counters.lost.add(batch.contents[i].flows)
+      counters.natEvents.lost += batch.contents[i].events
+    }
   }
 
   // MARK: Telling

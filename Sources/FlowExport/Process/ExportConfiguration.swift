@@ -40,6 +40,9 @@ public struct ExportConfiguration: Sendable {
   /// How many messages are sent a second at most, to each destination. Default 10 000; 0 sends without limit.
   public var exportRate = 10_000
 
+  /// Which numbers stand for NAT events. Default those of RFC 8158.
+  public var natEventCodes = NATEventCodes.rfc8158
+
   /// Name and version of the program, for the options records.
   public var program = "FlowExport"
 

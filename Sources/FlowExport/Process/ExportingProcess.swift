@@ -2,7 +2,7 @@
 
 public import FlowMeter
 
-/// What takes the Flow Records that leave the table: a Collector's exporter, a printer.
+/// What takes the Flow Records that leave the table, and NAT events: a Collector's exporter, a printer.
 public protocol FlowRecordConsumer: AnyObject {
   /// A pass begins: time for what is due without records.
   func begin(at instant: ExportInstant)
@@ -10,22 +10,37 @@ public protocol FlowRecordConsumer: AnyObject {
   /// Takes records; they are gone when it returns.
   func consume(_ records: borrowing FlowRecordBuffer, at instant: ExportInstant)
 
+  /// Takes NAT events.
+  func consume(_ events: [NATEvent], at instant: ExportInstant)
+
   /// Sends what is pending.
   func flush(at instant: ExportInstant)
 }
 
-/// An Exporting Process (RFC 5470 section 5.4): empties the table of what has ended, and hands it to every consumer.
+/// An Exporting Process (RFC 5470 section 5.4): empties the table of what has ended, and hands it to every consumer;
+/// NAT events after the records of the same pass.
 ///
 /// Not thread-safe: one thread calls it, a few times a second while packets come, or between two batches where packets
 /// come from a file.
 public final class ExportingProcess {
   private let table: FlowTable
   private let consumers: [any FlowRecordConsumer]
+  private let translations: NATTable?
+  private let natEvents: NATEventLog?
   private var buffer = FlowRecordBuffer()
+  private var events: [NATEvent] = []
 
-  public init(table: FlowTable, consumers: [any FlowRecordConsumer]) {
+  /// - Parameters:
+  ///   - translations: completes the records of translated connections; nil leaves them as they are.
+  ///   - natEvents: events that are exported beside the records; nil: none.
+  public init(
+    table: FlowTable, consumers: [any FlowRecordConsumer], translations: NATTable? = nil,
+    natEvents: NATEventLog? = nil
+  ) {
     self.table = table
     self.consumers = consumers
+    self.translations = translations
+    self.natEvents = natEvents
   }
 
   /// Exports the Flows that have ended by `instant`.
@@ -39,8 +54,13 @@ public final class ExportingProcess {
     while more {
       more = table.takeExpired(at: instant.now, everything: everything, sweep: &sweep, into: &buffer)
       guard buffer.count > 0 else { continue }
+      translations?.annotate(&buffer)
       for consumer in consumers { consumer.consume(buffer, at: instant) }
       buffer.removeAll()
+    }
+    if let natEvents {
+      natEvents.take(into: &events)
+      for consumer in consumers { consumer.consume(events, at: instant) }
     }
     if flush { for consumer in consumers { consumer.flush(at: instant) } }
   }

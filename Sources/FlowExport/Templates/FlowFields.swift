@@ -66,6 +66,20 @@ public enum FlowFields {
   static let igmp: Group = [Field(33, "igmpType") { UInt8(truncatingIfNeeded: $0.key.destinationPort) }]
   static let ipsec: Group = [Field(295, "IPSecSPI") { $0.securityParameterIndex }]
 
+  /// Of a translated connection: what the packets are behind all translations (RFC 8158 section 4.1).
+  static let postNATIPv4: Group = [
+    Field(225, "postNATSourceIPv4Address", octets: \.postNATSource.ipv4),
+    Field(226, "postNATDestinationIPv4Address", octets: \.postNATDestination.ipv4),
+  ]
+  static let postNATIPv6: Group = [
+    Field(281, "postNATSourceIPv6Address", octets: \.postNATSource),
+    Field(282, "postNATDestinationIPv6Address", octets: \.postNATDestination),
+  ]
+  static let postNAPT: Group = [
+    Field(227, "postNAPTSourceTransportPort", \.postNAPTSourcePort),
+    Field(228, "postNAPTDestinationTransportPort", \.postNAPTDestinationPort),
+  ]
+
   /// vlanId is what every collector reads; the dot1q elements tell the rest to those that know them.
   static let vlan: Group = [Field(58, "vlanId") { FlowRecord.vlan($0.key.outerTag).id }]
   static let outerTag: Group = [

@@ -207,7 +207,9 @@ extension NATLedger {
   }
 
   /// A connection began.
-  package mutating func began(_ connection: Connection, at time: Timestamp?, _ moment: Moment, _ events: inout [NATEvent]) {
+  package mutating func began(
+    _ connection: Connection, at time: Timestamp?, _ moment: Moment, _ events: inout [NATEvent]
+  ) {
     guard connection.isTranslated else { return }
     if let place = place(of: connection) {
       guard entries[place].phase != .ended, !entries[place].isTold else { return }

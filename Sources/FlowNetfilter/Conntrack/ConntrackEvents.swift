@@ -59,7 +59,8 @@ public final class ConntrackEvents {
       // Before the first census: what begins in between is told by both.
       listener = try ConntrackSocket(.events(bufferSize: configuration.bufferSize))
     } catch {
-      let advice = error.code == EPERM ? "run as root or give CAP_NET_ADMIN" : "load it: 'modprobe nf_conntrack_netlink'"
+      let advice =
+        error.code == EPERM ? "run as root or give CAP_NET_ADMIN" : "load it: 'modprobe nf_conntrack_netlink'"
       throw .netfilter(object: "conntrack's events", reason: error.description, advice: advice)
     }
   }
@@ -115,8 +116,9 @@ public final class ConntrackEvents {
   }
 
   private static func attributes(of message: NetlinkMessage) -> Range<Int> {
-    min(message.payload.lowerBound + ConntrackMessage.headerLength, message.payload.upperBound)
-      ..< message.payload.upperBound
+    min(
+      message.payload.lowerBound + ConntrackMessage.headerLength, message.payload.upperBound)..<message.payload
+      .upperBound
   }
 }
 

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Unsafe: reads a few octets of a file into memory of ours.
+
+internal import FlowMeter
+internal import Glibc
+
+/// The settings of conntrack that decide what its events tell: sysctl net.netfilter.*, of this network namespace.
+public struct ConntrackSettings: Sendable {
+  /// nf_conntrack_events: 0 none, 1 always, 2 while somebody listens. Nil: there is no connection tracking.
+  public var events: Int?
+  /// nf_conntrack_acct: packets and octets are counted.
+  public var counts = false
+  /// nf_conntrack_timestamp: begin and end are stamped.
+  public var stamps = false
+
+  /// As they are now.
+  public init() {
+    events = Self.read("events")
+    counts = Self.read("acct") == 1
+    stamps = Self.read("timestamp") == 1
+  }
+
+  /// What an operator should know before relying on NAT events: a sentence each.
+  public var notices: [String] {
+    guard let events else {
+      return ["there is no connection tracking here: no NAT event will come; load it: 'modprobe nf_conntrack'"]
+    }
+    var notices: [String] = []
+    if events == 0 {
+      notices.append("conntrack makes no events: no NAT event will come; set net.netfilter.nf_conntrack_events=2")
+    }
+    if !counts {
+      notices.append(
+        "conntrack does not count: NAT delete events go without packets and octets;"
+          + " net.netfilter.nf_conntrack_acct=1 adds them, for 32 octets a connection and a little time a packet")
+    }
+    if !stamps {
+      notices.append(
+        "conntrack does not stamp: NAT events have the time of their arrival;"
+          + " net.netfilter.nf_conntrack_timestamp=1 adds the exact one, for 16 octets a connection")
+    }
+    return notices
+  }
+
+  private static func read(_ name: String) -> Int? {
+    let descriptor = unsafe open("/proc/sys/net/netfilter/nf_conntrack_\(name)", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    return unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { buffer in
+      let count = unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+      guard count > 0 else { return nil }
+      return unsafe Int(String(decoding: buffer[..<count], as: UTF8.self).prefix { $0.isNumber })
+    }
+  }
+}
