@@ -109,19 +109,15 @@ struct FlowTableText {
   }
 
   private static func source(_ key: FlowKey) -> String {
-    hasPorts(key) ? endpoint(key.source, key.sourcePort, key.version) : key.source.text(key.version)
+    key.protocol.hasPorts ? endpoint(key.source, key.sourcePort, key.version) : key.source.text(key.version)
   }
 
   private static func destination(_ key: FlowKey) -> String {
-    if hasPorts(key) { return endpoint(key.destination, key.destinationPort, key.version) }
+    if key.protocol.hasPorts { return endpoint(key.destination, key.destinationPort, key.version) }
     let text = key.destination.text(key.version)
     guard [.icmp, .icmpv6].contains(key.protocol) else { return text }
     // Type and code stand in the destination port.
     return "\(text) \(key.destinationPort >> 8)/\(key.destinationPort & 0xff)"
-  }
-
-  private static func hasPorts(_ key: FlowKey) -> Bool {
-    [.tcp, .udp, .udpLite, .sctp, .dccp].contains(key.protocol)
   }
 
   static func endpoint(_ address: IPAddress, _ port: UInt16, _ version: IPVersion) -> String {

@@ -5,11 +5,11 @@ public import FlowMeter
 /// Which groups of fields a record has: records of one shape share a template.
 struct FlowShape: RawRepresentable, Hashable, Sendable {
   /// Bit 0 IPv6; 1 IP options or extension headers; 2 flow label; 3 TCP options; 4 a VLAN tag; 5 a second one;
-  /// from 6 the ``Transport``.
+  /// 6 to 8 the ``Transport``; 9 translated.
   var rawValue: UInt16
 
   /// How many shapes there can be.
-  static let count = 512
+  static let count = 1024
 
   enum Transport: UInt16 {
     case none, ports, icmp, igmp, ipsec
@@ -17,7 +17,7 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     /// By the protocol whose header was decoded.
     init(_ number: IPProtocol) {
       switch number {
-      case .tcp, .udp, .udpLite, .sctp, .dccp: self = .ports
+      case _ where number.hasPorts: self = .ports
       case .icmp, .icmpv6: self = .icmp
       case .igmp: self = .igmp
       case .esp, .ah: self = .ipsec
@@ -37,12 +37,13 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     // A priority tag (VLAN id and priority 0) may stand around a real one.
     if record.key.outerTag | record.key.innerTag != 0 { bits |= 1 << 4 }
     if record.key.innerTag != 0 { bits |= 1 << 5 }
+    if record.isTranslated { bits |= 1 << 9 }
     rawValue = bits | Transport(record.key.protocol).rawValue << 6
   }
 
   private func has(_ bit: UInt16) -> Bool { rawValue & 1 << bit != 0 }
   private var isIPv6: Bool { has(0) }
-  private var transport: Transport { Transport(rawValue: rawValue >> 6) ?? .none }
+  private var transport: Transport { Transport(rawValue: rawValue >> 6 & 7) ?? .none }
 
   /// The record's fields in the order of ipt_NETFLOW's blocks, so that its users' collectors see what they know.
   func fields(for format: FieldDialect) -> [Field<FlowRecord>] {
@@ -67,6 +68,10 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
       if format == .ipfix { fields += FlowFields.outerTag }
       if has(5), format == .ipfix { fields += FlowFields.innerTag }
       fields += FlowFields.etherType
+    }
+    if has(9) {
+      fields += isIPv6 ? FlowFields.postNATIPv6 : FlowFields.postNATIPv4
+      if transport == .ports { fields += FlowFields.postNAPT }
     }
     return fields
   }
@@ -93,7 +98,7 @@ extension FlowFields {
     var list: [UInt16: FieldDescription] = [:]
     for dialect in [FieldDialect.ipfix, .netFlow9] {
       for bits in 0..<UInt16(FlowShape.count) {
-        guard FlowShape.Transport(rawValue: bits >> 6) != nil else { continue }
+        guard FlowShape.Transport(rawValue: bits >> 6 & 7) != nil else { continue }
         for field in FlowShape(rawValue: bits).fields(for: dialect) {
           var line =
             list[field.id]
