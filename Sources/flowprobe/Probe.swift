@@ -60,7 +60,10 @@ final class Probe: @unchecked Sendable {
         if natEvents != nil { for notice in ConntrackSettings().notices { Console.say(notice) } }
       }
       for group in groups {
-        sources.append(try NFLogSource(group: group, configuration.nflog, clock: clock))
+        sources.append(
+          try NFLogSource(
+            group: group, configuration.nflog, clock: clock,
+            translations: configuration.completesRecords ? translations : nil))
       }
     }
     for (source, counters) in zip(sources, counters) {

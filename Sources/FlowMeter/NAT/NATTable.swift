@@ -29,6 +29,13 @@ public final class NATTable: Sendable {
 
   public var statistics: NATStatistics { state.withLock { $0.statistics } }
 
+  /// A packet of the connection passed: for sources whose packets tell. It is remembered as long as packets pass, beside
+  /// what conntrack's events tell.
+  public func note(_ connection: Connection, at now: Timestamp) {
+    guard connection.isTranslated else { return }
+    state.withLock { $0.glimpsed(connection, at: now) }
+  }
+
   /// Completes records whose packets belong to a translated connection.
   public func annotate(_ records: inout FlowRecordBuffer) {
     state.withLock { ledger in

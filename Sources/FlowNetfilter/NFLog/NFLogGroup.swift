@@ -11,14 +11,14 @@ internal import Glibc
   private let handle: OpaquePointer
   private let group: OpaquePointer
   let descriptor: Int32
-  /// Whether the kernel attaches each packet's connection.
-  let hasConntrack: Bool
 
   /// Binds the group and says how its packets are to come.
-  init(number: UInt16, _ configuration: NFLogSource.Configuration) throws(CaptureError) {
+  init(
+    number: UInt16, _ configuration: NFLogSource.Configuration, wantsConntrack: Bool
+  ) throws(CaptureError) {
     let handle = unsafe try Self.open(number, configuration)
     do throws(SystemError) {
-      unsafe (group, hasConntrack) = unsafe try Self.bind(handle, number, configuration)
+      unsafe group = unsafe try Self.bind(handle, number, configuration, wantsConntrack)
     } catch {
       unsafe nflog_close(handle)
       throw Self.error(number, error)
@@ -40,25 +40,31 @@ internal import Glibc
   }
 
   private static func bind(
-    _ handle: OpaquePointer, _ number: UInt16, _ configuration: NFLogSource.Configuration
-  ) throws(SystemError) -> (group: OpaquePointer, hasConntrack: Bool) {
+    _ handle: OpaquePointer, _ number: UInt16, _ configuration: NFLogSource.Configuration, _ wantsConntrack: Bool
+  ) throws(SystemError) -> OpaquePointer {
     guard let group = unsafe nflog_bind_group(handle, number) else { throw .last }
-    // Not all kernels know the second flag, and those refuse both.
-    let (numbered, connected) = (UInt16(NFULNL_CFG_F_SEQ), UInt16(NFULNL_CFG_F_CONNTRACK))
-    let hasConntrack = unsafe configuration.wantsConntrack && nflog_set_flags(group, numbered | connected) == 0
-    // The message size comes last: answers to what came before are not behind large messages.
+    // Packets that come while libnfnetlink waits for an answer; 1: it waits on.
+    unsafe nflog_callback_register(group, { _, _, _, _ in 1 }, nil)
     let isSetUp =
-      unsafe (hasConntrack || nflog_set_flags(group, numbered) == 0)
-      && nflog_set_mode(group, UInt8(NFULNL_COPY_PACKET), UInt32(configuration.copyLength)) == 0
+      unsafe nflog_set_mode(group, UInt8(NFULNL_COPY_PACKET), UInt32(configuration.copyLength)) == 0
       && nflog_set_qthresh(group, UInt32(configuration.threshold)) == 0
       && nflog_set_timeout(group, UInt32(max(1, configuration.timeout.wholeMilliseconds / 10))) == 0
       && nflog_set_nlbufsiz(group, UInt32(configuration.messageSize)) == 0
+      && setFlags(group, wantsConntrack: wantsConntrack)
     guard isSetUp else {
       let error = SystemError.last
       unsafe nflog_unbind_group(group)
       throw error
     }
-    return unsafe (group, hasConntrack)
+    return unsafe group
+  }
+
+  /// The numbering begins with the last answer, so that all numbered packets are ours to read.
+  private static func setFlags(_ group: OpaquePointer, wantsConntrack: Bool) -> Bool {
+    let (numbered, connected) = (UInt16(NFULNL_CFG_F_SEQ), UInt16(NFULNL_CFG_F_CONNTRACK))
+    // Not all kernels know the second flag, and those refuse both.
+    if wantsConntrack, unsafe nflog_set_flags(group, numbered | connected) == 0 { return true }
+    return unsafe nflog_set_flags(group, numbered) == 0
   }
 
   deinit {

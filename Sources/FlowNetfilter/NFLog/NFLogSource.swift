@@ -31,9 +31,6 @@ internal import Glibc
     /// The socket's buffer. Octets; default 64 MiB. Beyond the system's limit (net.core.rmem_max) it takes
     /// CAP_NET_ADMIN, which a group takes anyway.
     public var bufferSize = 64 << 20
-    /// Whether the kernel is asked for each packet's connection. Default: not; not every kernel can.
-    public var wantsConntrack = false
-
     public init() {}
   }
 
@@ -41,10 +38,9 @@ internal import Glibc
   static let mostOctets = 256 << 10
 
   public let name: String
-  private let number: UInt16
   private let group: NFLogGroup
   private let clock: MeteringClock
-  private let copyLength: Int
+  private let translations: NATTable?
 
   private let buffer: UnsafeMutableRawBufferPointer
   /// What of the buffer is still to be read.
@@ -54,13 +50,17 @@ internal import Glibc
   private var lastWakeUp = Timestamp(milliseconds: 0)
 
   /// Binds the group.
-  public init(group number: UInt16, _ configuration: Configuration, clock: MeteringClock) throws(CaptureError) {
+  ///
+  /// - Parameter translations: shown the connections of translated packets, where the kernel attaches them; default nil:
+  ///   it is not asked to.
+  public init(
+    group number: UInt16, _ configuration: Configuration, clock: MeteringClock, translations: NATTable? = nil
+  ) throws(CaptureError) {
     name = "nflog:\(number)"
-    self.number = number
     self.clock = clock
-    copyLength = configuration.copyLength
     reading = clock.reading()
-    group = try NFLogGroup(number: number, configuration)
+    self.translations = translations
+    group = try NFLogGroup(number: number, configuration, wantsConntrack: translations != nil)
     unsafe buffer = .allocate(byteCount: Self.mostOctets, alignment: 64)
   }
 
@@ -74,7 +74,7 @@ internal import Glibc
         length = unsafe group.receive(into: buffer)
       }
       // The kernel found no room in the socket's buffer; how much was lost, the next packet's number tells.
-      if length == -Int(ENOBUFS) { losses.overruns += 1 }
+      if length == -Int(ENOBUFS) { losses.noteOverrun() }
       guard length > 0 else { return .more }
       unread = unsafe 0..<min(length, buffer.count)
       reading = clock.reading()
@@ -111,19 +111,24 @@ internal import Glibc
 
   @inline(__always)
   private func append(_ packet: borrowing NFLogPacket, _ bytes: RawSpan, to batch: inout PacketBatch) {
-    // The true length is not told: a copy that is shorter than what was asked for is the whole packet.
-    let isWhole = packet.payload.count < copyLength
     var metadata = CaptureMetadata(
       time: packet.time.map { reading.time(ofStamp: $0) } ?? reading.now,
-      wireLength: isWhole ? packet.payload.count : Self.mostPacket, linkType: .network,
+      wireLength: packet.etherType == Self.ipv6 ? Self.mostIPv6 : Self.mostIPv4, linkType: .network,
       ingressInterface: packet.ingressInterface, egressInterface: packet.egressInterface)
     metadata.etherType = packet.etherType
     metadata.outerTag = packet.outerTag
     batch.append(bytes.extracting(packet.payload), metadata)
+    if !packet.conntrack.isEmpty, let translations,
+      let told = ConntrackMessage(bytes, attributes: packet.conntrack)
+    {
+      translations.note(told.connection, at: reading.now)
+    }
   }
 
-  /// What an IP header can say: 65 535 octets behind one of IPv6.
-  private static let mostPacket = 65_575
+  // How long a packet was is not told, and a copy may have been cut by the rule: what an IP header can say is believed.
+  private static let ipv6: UInt16 = 0x86dd
+  private static let mostIPv6 = 65_575
+  private static let mostIPv4 = 65_535
 
   public func drops() -> CaptureDrops { CaptureDrops(kernel: losses.packets) }
 }
@@ -131,15 +136,20 @@ internal import Glibc
 /// Packets that the kernel numbered and could not deliver.
 struct SequenceGaps {
   private var expected: UInt32 = 0
-  /// How many numbers were skipped.
-  private(set) var packets: UInt64 = 0
-  /// How often the socket's buffer was full.
-  var overruns: UInt64 = 0
+  private var skipped: UInt64 = 0
+  private var overruns: UInt64 = 0
+
+  /// How many packets are missing: the numbers that were skipped. Of a loss behind which no packet has come yet only
+  /// that it was.
+  var packets: UInt64 { max(skipped, overruns) }
 
   /// Takes the number of the next packet.
   @inline(__always)
   mutating func note(_ sequence: UInt32) {
-    if sequence != expected { packets &+= UInt64(sequence &- expected) }
+    if sequence != expected { skipped &+= UInt64(sequence &- expected) }
     expected = sequence &+ 1
   }
+
+  /// The socket's buffer was full.
+  mutating func noteOverrun() { overruns += 1 }
 }
