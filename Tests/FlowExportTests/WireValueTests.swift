@@ -54,6 +54,18 @@ struct WireValueTests {
     #expect(written(ShortDescription(text: "x")) == [0x78] + Array(repeating: 0, count: 31))
   }
 
+  @Test("a text is cut between two characters, so that it stays UTF-8")
+  func cutTexts() {
+    #expect(written(InterfaceName(text: "abcdefghijklmnoü")) == Array("abcdefghijklmno".utf8) + [0])
+    #expect(written(InterfaceName(text: "abcdefghijklmnü")) == Array("abcdefghijklmnü".utf8))
+    #expect("aü€😀".prefix(octets: 10) == "aü€😀")
+    #expect("aü€😀".prefix(octets: 9) == "aü€")
+    #expect("aü€😀".prefix(octets: 5) == "aü")
+    #expect("aü€😀".prefix(octets: 2) == "a")
+    #expect("aü€😀".prefix(octets: 0) == "")
+    #expect("".prefix(octets: 3) == "")
+  }
+
   @Test("values as JSON: numbers bare, addresses, times and texts in quotes")
   func json() {
     #expect(UInt64.max.json == "18446744073709551615")
