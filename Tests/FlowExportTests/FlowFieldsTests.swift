@@ -26,7 +26,7 @@ struct FlowFieldsTests {
     10: ("ingressInterface", 4), 34: ("samplingInterval", 4), 35: ("samplingAlgorithm", 1),
     40: ("exportedOctetTotalCount", 8), 41: ("exportedMessageTotalCount", 8), 42: ("exportedFlowRecordTotalCount", 8),
     48: ("samplerId", 1), 49: ("samplerMode", 1), 50: ("samplerRandomInterval", 4), 82: ("interfaceName", 16),
-    83: ("interfaceDescription", 32), 152: ("flowStartMilliseconds", 8), 153: ("flowEndMilliseconds", 8),
+    83: ("interfaceDescription", 64), 152: ("flowStartMilliseconds", 8), 153: ("flowEndMilliseconds", 8),
     160: ("systemInitTimeMilliseconds", 8), 163: ("observedFlowTotalCount", 8), 164: ("ignoredPacketTotalCount", 8),
     166: ("notSentFlowTotalCount", 8), 167: ("notSentPacketTotalCount", 8), 168: ("notSentOctetTotalCount", 8),
     300: ("observationDomainName", 32),

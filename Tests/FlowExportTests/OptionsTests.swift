@@ -66,7 +66,7 @@ struct OptionsTests {
       record(.interface)
         == octets(
           "01020304 00000002 65746830000000000000000000000000 75706c696e6b"
-            + String(repeating: "00", count: 26)))
+            + String(repeating: "00", count: 58)))
   }
 
   @Test("an IPFIX options template has its field count, scope field count and the scope first")
@@ -89,7 +89,7 @@ struct OptionsTests {
     let sets = WireMessage(run.messages[0]).sets
     #expect(sets.map(\.id) == Array(repeating: 1, count: 7))
     #expect(sets[0].body == octets("0100 0004 0008 0001 0004 0022 0004 0023 0001"))
-    #expect(sets[6].body == octets("0106 0004 000c 0001 0004 000a 0004 0052 0010 0053 0020"))
+    #expect(sets[6].body == octets("0106 0004 000c 0001 0004 000a 0004 0052 0010 0053 0040"))
   }
 
   @Test("many options records share messages that keep within the limit")
@@ -101,8 +101,8 @@ struct OptionsTests {
     #expect(collector.problems == [])
     #expect(collector.options == 64)
     #expect(collector.longest <= 512)
-    // 56 octets a record: 8 fit.
-    #expect(run.messages.dropFirst().map { $0.count } == Array(repeating: 468, count: 8))
+    // 88 octets a record: 5 fit.
+    #expect(run.messages.dropFirst().map { $0.count } == Array(repeating: 460, count: 12) + [372])
   }
 }
 
@@ -151,5 +151,30 @@ struct OptionsScheduleTests {
     #expect(periods(180, ignored: 3, notSent: 2) == [120_000, 120_000, 180_000, 180_000])
     #expect(periods(240, ignored: 4, notSent: 2) == [120_000, 240_000, 180_000, 180_000])
     #expect(periods(300, ignored: 4, notSent: 3) == [120_000, 240_000, 180_000, 300_000])
+  }
+}
+
+@Suite("An interface's description")
+struct ObservedInterfaceTests {
+  private func description(_ alias: String, _ speed: UInt32?) -> String {
+    ObservedInterface(index: 2, name: "eth0", alias: alias, speed: speed).description
+  }
+
+  @Test("it is the alias and the speed, as far as they are known")
+  func parts() {
+    #expect(description("uplink to provider", 1000) == "uplink to provider, 1000 Mbit/s")
+    #expect(description("uplink to provider", nil) == "uplink to provider")
+    #expect(description("", 100_000) == "100000 Mbit/s")
+    #expect(description("", nil) == "")
+  }
+
+  @Test("where it is too long the alias is cut, between two characters, and not the speed")
+  func cut() {
+    let x = { String(repeating: "x", count: $0) }
+    #expect(description(x(51), 1000) == x(51) + ", 1000 Mbit/s")
+    #expect(description(x(52), 1000) == x(51) + ", 1000 Mbit/s")
+    #expect(description(x(255), .max) == x(45) + ", 4294967295 Mbit/s")
+    #expect(description(x(50) + "ü", 1000) == x(50) + ", 1000 Mbit/s")
+    #expect(description(x(49) + "ü", 1000) == x(49) + "ü, 1000 Mbit/s")
   }
 }

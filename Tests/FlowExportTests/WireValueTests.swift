@@ -9,7 +9,7 @@ import Testing
 struct WireValueTests {
   /// The value's octets between guards that it must leave alone.
   private func written<Value: WireValue>(_ value: Value) -> [UInt8] {
-    var buffer = MessageBuffer(capacity: 64)
+    var buffer = MessageBuffer(capacity: 128)
     buffer.append(UInt8(0xa5))
     buffer.append(value)
     buffer.append(UInt8(0x5a))
@@ -52,6 +52,7 @@ struct WireValueTests {
     #expect(written(InterfaceName(text: "")) == octets("00000000000000000000000000000000"))
     #expect(written(InterfaceName(text: "abcdefghijklmnopq")) == Array("abcdefghijklmnop".utf8))
     #expect(written(ShortDescription(text: "x")) == [0x78] + Array(repeating: 0, count: 31))
+    #expect(written(InterfaceDescription(text: "x")) == [0x78] + Array(repeating: 0, count: 63))
   }
 
   @Test("a text is cut between two characters, so that it stays UTF-8")

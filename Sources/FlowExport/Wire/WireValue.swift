@@ -119,6 +119,12 @@ public struct InterfaceName: FixedText {
   public var text: String
 }
 
+/// An interface's alias and speed: 64 octets.
+public struct InterfaceDescription: FixedText {
+  public static var wireLength: Int { 64 }
+  public var text: String
+}
+
 /// A description: 32 octets.
 public struct ShortDescription: FixedText {
   public static var wireLength: Int { 32 }
