@@ -92,7 +92,7 @@ struct OptionsTests {
     #expect(sets[6].body == octets("0106 0004 000c 0001 0004 000a 0004 0052 0010 0053 0040"))
   }
 
-  @Test("many options records share messages that keep within the limit")
+  @Test("many options records, a set each, share messages that keep within the limit")
   func many() {
     let run = EncoderRun(.ipfix, limit: 512)
     run.sendTemplates()
@@ -101,8 +101,9 @@ struct OptionsTests {
     #expect(collector.problems == [])
     #expect(collector.options == 64)
     #expect(collector.longest <= 512)
-    // 88 octets a record: 5 fit.
-    #expect(run.messages.dropFirst().map { $0.count } == Array(repeating: 460, count: 12) + [372])
+    // 92 octets a set: 5 fit.
+    #expect(run.messages.dropFirst().map { $0.count } == Array(repeating: 476, count: 12) + [384])
+    #expect(WireMessage(run.messages[1]).sets.map { [$0.id, $0.body.count] } == Array(repeating: [262, 88], count: 5))
   }
 }
 
