@@ -123,6 +123,38 @@ struct OptionsScheduleTests {
     for (second, kinds) in told { #expect(kinds == (second % 300 == 0 ? everything : [.meteringStatistics])) }
   }
 
+  @Test("when interfaces have changed they alone are due, once, and only those that are new or others")
+  func interfaces() {
+    var schedule = OptionsSchedule()
+    let (lo, eth0) = (ObservedInterface(index: 1, name: "lo"), ObservedInterface(index: 2, name: "eth0"))
+    let wan0 = ObservedInterface(index: 2, name: "wan0", alias: "uplink", speed: 1000)
+    _ = schedule.takeDue(at: moment(0), ExporterOptions())
+    #expect(schedule.takeUntold(of: [lo, eth0]) == [lo, eth0])
+    #expect(!schedule.isDue(at: moment(1)))
+
+    schedule.interfacesChanged()
+    schedule.interfacesChanged()
+    #expect(schedule.isDue(at: moment(1)))
+    #expect(schedule.takeDue(at: moment(1), ExporterOptions()) == [.interface])
+    #expect(schedule.takeUntold(of: [lo, wan0]) == [wan0])
+    #expect(!schedule.isDue(at: moment(2)))
+
+    // One that has gone is not told of; should it come again it is.
+    schedule.interfacesChanged()
+    #expect(schedule.takeDue(at: moment(3), ExporterOptions()) == [.interface])
+    #expect(schedule.takeUntold(of: [lo]) == [])
+    schedule.interfacesChanged()
+    _ = schedule.takeDue(at: moment(4), ExporterOptions())
+    #expect(schedule.takeUntold(of: [lo, wan0]) == [wan0])
+
+    // With the description all of them are told of, also where they have just changed.
+    schedule.interfacesChanged()
+    let kinds = schedule.takeDue(at: moment(300), ExporterOptions())
+    #expect(kinds == [.sampling, .sampler, .system, .interface, .meteringStatistics])
+    #expect(schedule.takeUntold(of: [lo, wan0]) == [lo, wan0])
+    #expect(!schedule.isDue(at: moment(301)))
+  }
+
   @Test("reliability is told only after losses, and from then on with every statistics")
   func reliability() {
     var schedule = OptionsSchedule()
