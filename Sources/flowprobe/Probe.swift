@@ -2,6 +2,7 @@
 
 internal import FlowExport
 internal import FlowMeter
+internal import FlowNetfilter
 internal import Glibc
 internal import Synchronization
 
@@ -24,6 +25,7 @@ final class Probe: @unchecked Sendable {
   private var metering: [MeteringProcess] = []
   private var collectors: [CollectorExporter] = []
   private var exporting: ExportingProcess!
+  private var observed: ObservedInterfaces?
   private var fileBoot: Timestamp?
   private let metersHaveStopped = Atomic<Bool>(false)
 
@@ -37,14 +39,15 @@ final class Probe: @unchecked Sendable {
       let file = try CaptureFile(path: path, filter: configuration.filter)
       self.file = file
       sources = [file]
-      makeExporters(interfaces: [])
+      makeExporters(sources: 1)
     case .interfaces(let names):
       // A destination's name may take a while to look up: before the first packet is captured.
-      makeExporters(interfaces: names)
+      makeExporters(sources: names.count)
       for name in names {
         interfaces.append(try CaptureInterface(name: name, configuration.capture, clock: clock))
       }
       sources = interfaces
+      followInterfaces()
     }
     for (source, counters) in zip(sources, counters) {
       metering.append(
@@ -54,22 +57,18 @@ final class Probe: @unchecked Sendable {
     }
   }
 
-  private func makeExporters(interfaces names: [String]) {
-    counters = (0..<max(1, names.count)).map { _ in MeteringCounters() }
+  private func makeExporters(sources: Int) {
+    counters = (0..<sources).map { _ in MeteringCounters() }
     collectors = configuration.destinations.enumerated().map { number, destination in
       CollectorExporter(
         to: destination, configuration.export, number: number, ownSessions: ownSessions,
-        context: { [table, started, counters] in
-          Self.context(table, counters, names, started: started)
-        }, report: { Console.say($0.description) })
+        context: { [unowned self] in context }, report: { Console.say($0.description) })
     }
     let printer = FlowPrinter(json: configuration.printsJSON) { [weak self] in self?.outputIsClosed($0) }
     exporting = ExportingProcess(table: table, consumers: collectors.isEmpty ? [printer] : collectors)
   }
 
-  private static func context(
-    _ table: FlowTable, _ counters: [MeteringCounters], _ interfaces: [String], started: Timestamp
-  ) -> ExporterContext {
+  private var context: ExporterContext {
     var context = ExporterContext()
     let statistics = table.statistics
     context.started = started
@@ -80,8 +79,18 @@ final class Probe: @unchecked Sendable {
       context.ignoredPackets +=
         statistics.kernelDrops + statistics.unmeteredPackets - statistics[.notIP]
     }
-    context.interfaces = interfaces.flatMap { ObservedInterface.named($0) }
+    context.interfaces = observed?.list ?? []
     return context
+  }
+
+  /// Without their names Flows are exported all the same.
+  private func followInterfaces() {
+    guard !collectors.isEmpty else { return }
+    do throws(SystemError) {
+      observed = ObservedInterfaces(interfaces, in: try InterfaceTable())
+    } catch {
+      Console.say("cannot read the interfaces' names: \(error); the flows are exported without them")
+    }
   }
 
   /// Runs until the file is read or a signal comes. False where something failed, which has been told.
@@ -219,6 +228,7 @@ extension Probe {
     var losses = LossReport(table, counters)
     while !metersHaveStopped.load(ordering: .acquiring) {
       clock.adjust()
+      if observed?.refresh() ?? false { for collector in collectors { collector.interfacesChanged() } }
       exporting.export(at: liveInstant)
       losses.tell()
       wake.wait(.milliseconds(100))
