@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FlowExport
 internal import FlowMeter
-internal import Glibc
 
 /// Tells, while the program runs, what is being lost: once a minute at most, and only what is new.
 struct LossReport {
@@ -47,24 +45,5 @@ struct LossReport {
     for (count, text) in news { Console.say("\(count) \(text)") }
     known = losses
     next = now.advanced(byMilliseconds: Self.interval)
-  }
-}
-
-extension ObservedInterface {
-  /// The interface of this name; of `any`, all that there are. Asked for anew each time: an interface that is made again
-  /// has another index.
-  static func named(_ name: String) -> [ObservedInterface] {
-    guard name == "any" else {
-      let index = unsafe if_nametoindex(name)
-      return index == 0 ? [] : [ObservedInterface(index: index, name: name)]
-    }
-    guard let list = unsafe if_nameindex() else { return [] }
-    defer { unsafe if_freenameindex(list) }
-    var (interfaces, place) = unsafe ([ObservedInterface](), list)
-    while let text = unsafe place.pointee.if_name {
-      unsafe interfaces.append(ObservedInterface(index: place.pointee.if_index, name: String(cString: text)))
-      unsafe place += 1
-    }
-    return interfaces
   }
 }

@@ -28,6 +28,7 @@ final class Probe: @unchecked Sendable {
   private var metering: [MeteringProcess] = []
   private var collectors: [CollectorExporter] = []
   private var exporting: ExportingProcess!
+  private var observed: ObservedInterfaces?
   private var fileBoot: Timestamp?
   private let metersHaveStopped = Atomic<Bool>(false)
 
@@ -36,10 +37,12 @@ final class Probe: @unchecked Sendable {
     self.configuration = configuration
     self.table = table
     if configuration.exportsNATEvents || configuration.completesRecords {
-      var memory = NATTable.Configuration()
-      // A Flow is reported that long after its last packet at the latest, and a sweep takes a moment.
-      memory.memory = configuration.table.expiration.inactiveTimeout + .seconds(2)
-      translations = NATTable(memory)
+      var connections = NATTable.Configuration()
+      if configuration.completesRecords {
+        // A Flow is reported that long after its last packet at the latest, and a sweep takes a moment.
+        connections.memory += configuration.table.expiration.inactiveTimeout
+      }
+      translations = NATTable(connections)
     }
     if configuration.exportsNATEvents { natEvents = NATEventLog() }
     switch configuration.source {
@@ -47,10 +50,10 @@ final class Probe: @unchecked Sendable {
       let file = try CaptureFile(path: path, filter: configuration.filter)
       self.file = file
       sources = [file]
-      makeExporters(sourceCount: 1, interfaces: [])
+      makeExporters(sources: 1)
     case .live(let interfaces, let groups):
       // A destination's name may take a while to look up: before the first packet is captured.
-      makeExporters(sourceCount: interfaces.count + groups.count, interfaces: groups.isEmpty ? interfaces : ["any"])
+      makeExporters(sources: interfaces.count + groups.count)
       for name in interfaces {
         sources.append(try CaptureInterface(name: name, configuration.capture, clock: clock))
       }
@@ -65,6 +68,7 @@ final class Probe: @unchecked Sendable {
             group: group, configuration.nflog, clock: clock,
             translations: configuration.completesRecords ? translations : nil))
       }
+      followInterfaces()
     }
     for (source, counters) in zip(sources, counters) {
       metering.append(
@@ -74,14 +78,12 @@ final class Probe: @unchecked Sendable {
     }
   }
 
-  private func makeExporters(sourceCount: Int, interfaces names: [String]) {
-    counters = (0..<sourceCount).map { _ in MeteringCounters() }
+  private func makeExporters(sources: Int) {
+    counters = (0..<sources).map { _ in MeteringCounters() }
     collectors = configuration.destinations.enumerated().map { number, destination in
       CollectorExporter(
         to: destination, configuration.export, number: number, ownSessions: ownSessions,
-        context: { [table, started, counters] in
-          Self.context(table, counters, names, started: started)
-        }, report: { Console.say($0.description) })
+        context: { [unowned self] in context }, report: { Console.say($0.description) })
     }
     let printer = FlowPrinter(json: configuration.printsJSON ? configuration.export.natEventCodes : nil) {
       [weak self] in self?.outputIsClosed($0)
@@ -91,9 +93,7 @@ final class Probe: @unchecked Sendable {
       translations: configuration.completesRecords ? translations : nil, natEvents: natEvents)
   }
 
-  private static func context(
-    _ table: FlowTable, _ counters: [MeteringCounters], _ interfaces: [String], started: Timestamp
-  ) -> ExporterContext {
+  private var context: ExporterContext {
     var context = ExporterContext()
     let statistics = table.statistics
     context.started = started
@@ -104,8 +104,18 @@ final class Probe: @unchecked Sendable {
       context.ignoredPackets +=
         statistics.kernelDrops + statistics.unmeteredPackets - statistics[.notIP]
     }
-    context.interfaces = interfaces.flatMap { ObservedInterface.named($0) }
+    context.interfaces = observed?.list ?? []
     return context
+  }
+
+  /// Without their names Flows are exported all the same.
+  private func followInterfaces() {
+    guard !collectors.isEmpty else { return }
+    do throws(SystemError) {
+      observed = ObservedInterfaces(sources, in: try InterfaceTable())
+    } catch {
+      Console.say("cannot read the interfaces' names: \(error); the flows are exported without them")
+    }
   }
 
   /// Runs until the file is read or a signal comes. False where something failed, which has been told.
@@ -255,6 +265,7 @@ extension Probe {
     var losses = LossReport(table, counters)
     while !metersHaveStopped.load(ordering: .acquiring) {
       clock.adjust()
+      if observed?.refresh() ?? false { for collector in collectors { collector.interfacesChanged() } }
       exporting.export(at: liveInstant)
       losses.tell()
       wake.wait(.milliseconds(100))

@@ -9,10 +9,14 @@ import Testing
 struct CollectorExporterTests {
   /// What an exporter has told.
   private final class Events { var list: [String] = [] }
+  /// What an exporter is told.
+  private final class Interfaces {
+    var list = [ObservedInterface(index: 2, name: "eth0"), ObservedInterface(index: 3, name: "eth1")]
+  }
 
   private func exporter(
     to destination: String, _ version: ExportProtocol = .ipfix, number: Int = 0, ownSessions: OwnSessions? = nil,
-    events: Events = Events()
+    interfaces: Interfaces = Interfaces(), events: Events = Events()
   ) throws -> CollectorExporter {
     var configuration = ExportConfiguration()
     configuration.exportProtocol = version
@@ -21,7 +25,7 @@ struct CollectorExporterTests {
       to: try CollectorAddress(destination), configuration, number: number, ownSessions: ownSessions,
       context: {
         var context = ExporterContext()
-        context.interfaces = [ObservedInterface(index: 2, name: "eth0"), ObservedInterface(index: 3, name: "eth1")]
+        context.interfaces = interfaces.list
         return context
       }, report: { events.list.append($0.description) })
   }
@@ -70,7 +74,39 @@ struct CollectorExporterTests {
     let exporter = try exporter(to: "127.0.0.1:\(receiver.address.port)")
     pass(exporter, [Sample.tcp])
     let sets = receiver.receive(Int(exporter.statistics.messages)).map { WireMessage($0).sets.map(\.id) }
-    #expect(sets == [Array(repeating: 3, count: 7), [256], [257], [258], [262], [259], [2], [263]])
+    #expect(sets == [Array(repeating: 3, count: 7), [256], [257], [258], [262, 262], [259], [2], [263]])
+  }
+
+  @Test("an interface that changes or comes is told of with the next pass, ahead of the Flows, and nothing else is")
+  func interfacesChange() throws {
+    let receiver = try #require(LoopbackReceiver(.v4))
+    let interfaces = Interfaces()
+    let exporter = try exporter(to: "127.0.0.1:\(receiver.address.port)", interfaces: interfaces)
+    pass(exporter, [Sample.tcp])
+    let before = Int(exporter.statistics.messages)
+    _ = receiver.receive(before)
+
+    interfaces.list[1].name = "wan0"
+    (interfaces.list[1].alias, interfaces.list[1].speed) = ("uplink", 1000)
+    interfaces.list.append(ObservedInterface(index: 0x0001_0001, name: "ppp0"))
+    pass(exporter, [])
+    #expect(Int(exporter.statistics.messages) == before)
+    exporter.interfacesChanged()
+    pass(exporter, [Sample.tcp], after: 100)
+    let sets = receiver.receive(Int(exporter.statistics.messages) - before).map { WireMessage($0).sets }
+    #expect(sets.map { $0.map(\.id) } == [[262, 262], [263]])
+    let description = "75706c696e6b2c2031303030204d6269742f73" + String(repeating: "00", count: 45)
+    #expect(sets[0][0].body == octets("00000000 00000003 77616e30000000000000000000000000" + description))
+    #expect(
+      sets[0][1].body
+        == octets("00000000 00010001 70707030000000000000000000000000 70707030") + Array(repeating: 0, count: 60))
+
+    // Less is nothing to tell of.
+    let after = exporter.statistics.messages
+    interfaces.list.removeLast()
+    exporter.interfacesChanged()
+    pass(exporter, [], after: 200)
+    #expect(exporter.statistics.messages == after)
   }
 
   @Test("NetFlow v5 leaves IPv6 out and says so")

@@ -18,7 +18,10 @@ struct FlowFieldsTests {
     32: ("icmpTypeCodeIPv4", 2), 33: ("igmpType", 1), 58: ("vlanId", 2), 60: ("ipVersion", 1),
     62: ("ipNextHopIPv6Address", 16), 64: ("ipv6ExtensionHeaders", 4), 136: ("flowEndReason", 1),
     139: ("icmpTypeCodeIPv6", 2), 152: ("flowStartMilliseconds", 8), 153: ("flowEndMilliseconds", 8),
-    208: ("ipv4Options", 4), 209: ("tcpOptions", 4), 243: ("dot1qVlanId", 2), 244: ("dot1qPriority", 1),
+    208: ("ipv4Options", 4), 209: ("tcpOptions", 4), 225: ("postNATSourceIPv4Address", 4),
+    226: ("postNATDestinationIPv4Address", 4), 227: ("postNAPTSourceTransportPort", 2),
+    228: ("postNAPTDestinationTransportPort", 2), 281: ("postNATSourceIPv6Address", 16),
+    282: ("postNATDestinationIPv6Address", 16), 243: ("dot1qVlanId", 2), 244: ("dot1qPriority", 1),
     245: ("dot1qCustomerVlanId", 2), 246: ("dot1qCustomerPriority", 1), 256: ("ethernetType", 2), 295: ("IPSecSPI", 4),
   ]
   /// Of the options records.
@@ -26,7 +29,7 @@ struct FlowFieldsTests {
     10: ("ingressInterface", 4), 34: ("samplingInterval", 4), 35: ("samplingAlgorithm", 1),
     40: ("exportedOctetTotalCount", 8), 41: ("exportedMessageTotalCount", 8), 42: ("exportedFlowRecordTotalCount", 8),
     48: ("samplerId", 1), 49: ("samplerMode", 1), 50: ("samplerRandomInterval", 4), 82: ("interfaceName", 16),
-    83: ("interfaceDescription", 32), 152: ("flowStartMilliseconds", 8), 153: ("flowEndMilliseconds", 8),
+    83: ("interfaceDescription", 64), 152: ("flowStartMilliseconds", 8), 153: ("flowEndMilliseconds", 8),
     160: ("systemInitTimeMilliseconds", 8), 163: ("observedFlowTotalCount", 8), 164: ("ignoredPacketTotalCount", 8),
     166: ("notSentFlowTotalCount", 8), 167: ("notSentPacketTotalCount", 8), 168: ("notSentOctetTotalCount", 8),
     300: ("observationDomainName", 32),
@@ -128,6 +131,14 @@ struct FlowFieldsTests {
 
   @Test("records of 240 shapes find 240 templates")
   func shapes() { #expect(Set(Sample.everyShape.map { FlowShape($0) }).count == 240) }
+
+  @Test("a record of a translated connection ends with what its packets become, ports where there are any")
+  func translated() {
+    func ids(_ record: FlowRecord) -> [UInt16] { FlowShape(record).fields(for: .netFlow9).map(\.id) }
+    #expect(ids(Sample.ipv4(.udp) { $0.isTranslated = true }).suffix(5) == [5, 225, 226, 227, 228])
+    #expect(ids(Sample.ipv4(.icmp) { $0.isTranslated = true }).suffix(3) == [5, 225, 226])
+    #expect(ids(Sample.ipv6(.tcp) { $0.isTranslated = true }).suffix(5) == [5, 281, 282, 227, 228])
+  }
 
   @Test("a tag inside a priority tag, whose control information is 0, is exported with it")
   func priorityTag() {

@@ -16,7 +16,7 @@ struct MessageBatchTests {
     let collector = run.collector
     #expect(collector.problems == [])
     #expect(collector.flows == 8000)
-    #expect(collector.templates.count == 327)
+    #expect(collector.templates.count == 247)
     #expect(run.carried == FlowTotals(flows: 8000, packets: 80_000, octets: 40_000_000))
   }
 

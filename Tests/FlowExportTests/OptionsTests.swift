@@ -66,7 +66,7 @@ struct OptionsTests {
       record(.interface)
         == octets(
           "01020304 00000002 65746830000000000000000000000000 75706c696e6b"
-            + String(repeating: "00", count: 26)))
+            + String(repeating: "00", count: 58)))
   }
 
   @Test("an IPFIX options template has its field count, scope field count and the scope first")
@@ -89,10 +89,10 @@ struct OptionsTests {
     let sets = WireMessage(run.messages[0]).sets
     #expect(sets.map(\.id) == Array(repeating: 1, count: 7))
     #expect(sets[0].body == octets("0100 0004 0008 0001 0004 0022 0004 0023 0001"))
-    #expect(sets[6].body == octets("0106 0004 000c 0001 0004 000a 0004 0052 0010 0053 0020"))
+    #expect(sets[6].body == octets("0106 0004 000c 0001 0004 000a 0004 0052 0010 0053 0040"))
   }
 
-  @Test("many options records share messages that keep within the limit")
+  @Test("many options records, a set each, share messages that keep within the limit")
   func many() {
     let run = EncoderRun(.ipfix, limit: 512)
     run.sendTemplates()
@@ -101,8 +101,9 @@ struct OptionsTests {
     #expect(collector.problems == [])
     #expect(collector.options == 64)
     #expect(collector.longest <= 512)
-    // 56 octets a record: 8 fit.
-    #expect(run.messages.dropFirst().map { $0.count } == Array(repeating: 468, count: 8))
+    // 92 octets a set: 5 fit.
+    #expect(run.messages.dropFirst().map { $0.count } == Array(repeating: 476, count: 12) + [384])
+    #expect(WireMessage(run.messages[1]).sets.map { [$0.id, $0.body.count] } == Array(repeating: [262, 88], count: 5))
   }
 }
 
@@ -120,6 +121,38 @@ struct OptionsScheduleTests {
     let everything = [OptionsKind.sampling, .sampler, .system, .interface, .meteringStatistics]
     #expect(told.keys.sorted() == [0, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600])
     for (second, kinds) in told { #expect(kinds == (second % 300 == 0 ? everything : [.meteringStatistics])) }
+  }
+
+  @Test("when interfaces have changed they alone are due, once, and only those that are new or others")
+  func interfaces() {
+    var schedule = OptionsSchedule()
+    let (lo, eth0) = (ObservedInterface(index: 1, name: "lo"), ObservedInterface(index: 2, name: "eth0"))
+    let wan0 = ObservedInterface(index: 2, name: "wan0", alias: "uplink", speed: 1000)
+    _ = schedule.takeDue(at: moment(0), ExporterOptions())
+    #expect(schedule.takeUntold(of: [lo, eth0]) == [lo, eth0])
+    #expect(!schedule.isDue(at: moment(1)))
+
+    schedule.interfacesChanged()
+    schedule.interfacesChanged()
+    #expect(schedule.isDue(at: moment(1)))
+    #expect(schedule.takeDue(at: moment(1), ExporterOptions()) == [.interface])
+    #expect(schedule.takeUntold(of: [lo, wan0]) == [wan0])
+    #expect(!schedule.isDue(at: moment(2)))
+
+    // One that has gone is not told of; should it come again it is.
+    schedule.interfacesChanged()
+    #expect(schedule.takeDue(at: moment(3), ExporterOptions()) == [.interface])
+    #expect(schedule.takeUntold(of: [lo]) == [])
+    schedule.interfacesChanged()
+    _ = schedule.takeDue(at: moment(4), ExporterOptions())
+    #expect(schedule.takeUntold(of: [lo, wan0]) == [wan0])
+
+    // With the description all of them are told of, also where they have just changed.
+    schedule.interfacesChanged()
+    let kinds = schedule.takeDue(at: moment(300), ExporterOptions())
+    #expect(kinds == [.sampling, .sampler, .system, .interface, .meteringStatistics])
+    #expect(schedule.takeUntold(of: [lo, wan0]) == [lo, wan0])
+    #expect(!schedule.isDue(at: moment(301)))
   }
 
   @Test("reliability is told only after losses, and from then on with every statistics")
@@ -151,5 +184,30 @@ struct OptionsScheduleTests {
     #expect(periods(180, ignored: 3, notSent: 2) == [120_000, 120_000, 180_000, 180_000])
     #expect(periods(240, ignored: 4, notSent: 2) == [120_000, 240_000, 180_000, 180_000])
     #expect(periods(300, ignored: 4, notSent: 3) == [120_000, 240_000, 180_000, 300_000])
+  }
+}
+
+@Suite("An interface's description")
+struct ObservedInterfaceTests {
+  private func description(_ alias: String, _ speed: UInt32?) -> String {
+    ObservedInterface(index: 2, name: "eth0", alias: alias, speed: speed).description
+  }
+
+  @Test("it is the alias, else the name, and the speed where it is known")
+  func parts() {
+    #expect(description("uplink to provider", 1000) == "uplink to provider, 1000 Mbit/s")
+    #expect(description("uplink to provider", nil) == "uplink to provider")
+    #expect(description("", 100_000) == "eth0, 100000 Mbit/s")
+    #expect(description("", nil) == "eth0")
+  }
+
+  @Test("where it is too long the alias is cut, between two characters, and not the speed")
+  func cut() {
+    let x = { String(repeating: "x", count: $0) }
+    #expect(description(x(51), 1000) == x(51) + ", 1000 Mbit/s")
+    #expect(description(x(52), 1000) == x(51) + ", 1000 Mbit/s")
+    #expect(description(x(255), .max) == x(45) + ", 4294967295 Mbit/s")
+    #expect(description(x(50) + "ü", 1000) == x(50) + ", 1000 Mbit/s")
+    #expect(description(x(49) + "ü", 1000) == x(49) + "ü, 1000 Mbit/s")
   }
 }

@@ -9,7 +9,7 @@ import Testing
 struct WireValueTests {
   /// The value's octets between guards that it must leave alone.
   private func written<Value: WireValue>(_ value: Value) -> [UInt8] {
-    var buffer = MessageBuffer(capacity: 64)
+    var buffer = MessageBuffer(capacity: 128)
     buffer.append(UInt8(0xa5))
     buffer.append(value)
     buffer.append(UInt8(0x5a))
@@ -52,6 +52,19 @@ struct WireValueTests {
     #expect(written(InterfaceName(text: "")) == octets("00000000000000000000000000000000"))
     #expect(written(InterfaceName(text: "abcdefghijklmnopq")) == Array("abcdefghijklmnop".utf8))
     #expect(written(ShortDescription(text: "x")) == [0x78] + Array(repeating: 0, count: 31))
+    #expect(written(InterfaceDescription(text: "x")) == [0x78] + Array(repeating: 0, count: 63))
+  }
+
+  @Test("a text is cut between two characters, so that it stays UTF-8")
+  func cutTexts() {
+    #expect(written(InterfaceName(text: "abcdefghijklmnoü")) == Array("abcdefghijklmno".utf8) + [0])
+    #expect(written(InterfaceName(text: "abcdefghijklmnü")) == Array("abcdefghijklmnü".utf8))
+    #expect("aü€😀".prefix(octets: 10) == "aü€😀")
+    #expect("aü€😀".prefix(octets: 9) == "aü€")
+    #expect("aü€😀".prefix(octets: 5) == "aü")
+    #expect("aü€😀".prefix(octets: 2) == "a")
+    #expect("aü€😀".prefix(octets: 0) == "")
+    #expect("".prefix(octets: 3) == "")
   }
 
   @Test("values as JSON: numbers bare, addresses, times and texts in quotes")

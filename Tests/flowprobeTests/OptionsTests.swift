@@ -106,10 +106,40 @@ struct OptionsTests {
     #expect(unlimited.configuration(readsFile: true).exportRate == 0)
   }
 
+  @Test("NFLOG groups are numbers, ranges and lists, in the order given")
+  func groups() throws {
+    let meter = try #require(try metering("--nflog 5 --nflog 1-3,9 --nflog-timeout 250"))
+    let configuration = try ProbeConfiguration(meter.metering, meter.netfilter, meter.export, meter.output)
+    guard case .live([], [5, 1, 2, 3, 9]) = configuration.source else {
+      Issue.record("the source is \(configuration.source)")
+      return
+    }
+    #expect(configuration.nflog.timeout == .milliseconds(250))
+    #expect(configuration.nflog.bufferSize == 64 << 20)
+  }
+
+  @Test("--natevents alone means RFC 8158 and completes records; either can be said otherwise")
+  func natEvents() throws {
+    func configuration(_ arguments: String) throws -> ProbeConfiguration {
+      let meter = try #require(try metering(arguments))
+      return try ProbeConfiguration(meter.metering, meter.netfilter, meter.export, meter.output)
+    }
+    let plain = try configuration("--natevents")
+    #expect((plain.exportsNATEvents, plain.completesRecords) == (true, true))
+    #expect(plain.export.natEventCodes == .rfc8158)
+    let legacy = try configuration("--natevents legacy --no-nat-fields --nflog 5")
+    #expect((legacy.exportsNATEvents, legacy.completesRecords) == (true, false))
+    #expect(legacy.export.natEventCodes == .legacy)
+    let fields = try configuration("-i eth0 --nat-fields")
+    #expect((fields.exportsNATEvents, fields.completesRecords) == (false, true))
+    let none = try configuration("-i eth0")
+    #expect((none.exportsNATEvents, none.completesRecords) == (false, false))
+  }
+
   @Test("the configuration of the program has what the options say")
   func configuration() throws {
     let meter = try #require(try metering("-r capture.pcap --maxflows 7 --active-timeout 9 --fragments zero udp"))
-    let configuration = try ProbeConfiguration(meter.metering, meter.export, meter.output)
+    let configuration = try ProbeConfiguration(meter.metering, meter.netfilter, meter.export, meter.output)
     guard case .file("capture.pcap") = configuration.source else {
       Issue.record("the source is \(configuration.source)")
       return

@@ -10,9 +10,9 @@ struct RefusalTests {
   @Test(
     "what does not go together or is missing is told, with exit code 64",
     arguments: [
-      ("", "there is nothing to meter; name an interface with -i or a capture file with -r."),
+      ("", "there is nothing to meter; name an interface with -i, an NFLOG group with --nflog or a capture file"),
       ("not port 22", "there is nothing to meter"),
-      ("-i eth0 -r file.pcap", "-i and -r exclude each other"),
+      ("-i eth0 -r file.pcap", "-r excludes -i, --nflog, --natevents and --nat-fields"),
       ("-i eth0 -i eth1 -i eth0", "interface 'eth0' is given twice"),
       ("-i eth0 --json --dest 192.0.2.1", "--json prints flows and --dest exports them; give one of the two."),
       ("-i eth0 --dest 192.0.2.300", "cannot use destination '192.0.2.300'"),
@@ -20,6 +20,11 @@ struct RefusalTests {
       ("-i eth0 --protocol 8", "--protocol"), ("-i eth0 --protocol netflow", "--protocol"),
       ("-i eth0 --fragments drop", "--fragments"), ("-i eth0 --engine-id -1", "--engine-id"),
       ("-i eth0 --engine-id 4294967296", "--engine-id"), ("-i eth0 --maxflows many", "--maxflows"),
+      ("--nflog 65536", "'65536' is no NFLOG group"), ("--nflog 4-1", "'4-1' is no NFLOG group"),
+      ("--nflog 1,,2", "'' is no NFLOG group"), ("--nflog eth0", "'eth0' is no NFLOG group"),
+      ("--nflog 1-3 --nflog 2", "NFLOG group 2 is given twice"),
+      ("--nflog 1-257", "257 NFLOG groups are too many"), ("--nflog 5 port 80", "a filter applies to -i and -r"),
+      ("-r file.pcap --nat-fields", "-r excludes"), ("--natevents=9", "--natevents"),
       ("-i eth0 --no-such-option", "--no-such-option"), ("-i", "-i"),
     ])
   func conflicts(arguments: String, text: String) throws {
@@ -33,7 +38,9 @@ struct RefusalTests {
     arguments: [
       ("--snaplen", 64, 262_144), ("--buffer-size", 64, 2_097_151), ("--active-timeout", 1, 86_400),
       ("--inactive-timeout", 1, 86_400), ("--maxflows", 1, 1_073_741_824), ("--refresh-rate", 1, 1_000_000),
-      ("--timeout-rate", 1, 10_000), ("--sndbuf", 0, 2_147_483_647), ("--export-rate", 0, 1_000_000_000),
+      ("--timeout-rate", 1, 10_000), ("--nflog-size", 64, 65_531), ("--nflog-threshold", 1, 65_535),
+      ("--nflog-timeout", 10, 60_000), ("--nflog-message", 4096, 131_072), ("--nat-buffer", 64, 2_097_151),
+      ("--sndbuf", 0, 2_147_483_647), ("--export-rate", 0, 1_000_000_000),
     ])
   func ranges(option: String, lowest: Int, highest: Int) throws {
     #expect(refusal("-i eth0 \(option)=\(lowest)") == nil)

@@ -259,14 +259,18 @@ final class TemplateEncoder: MessageEncoder {
     _ kind: OptionsKind, _ records: [ExporterOptions], at instant: ExportInstant, to batch: inout MessageBatch
   ) {
     guard let template = optionsTemplates.first(where: { $0.kind == kind })?.template else { return }
-    let overhead = format.headerLength + Self.setHeaderLength + format.alignment - 1
-    let perMessage = max(1, (messageLimit - overhead) / template.recordLength)
+    // A set each: nfdump takes an interface's record to be as long as the fields that it knows, and reads the first of a
+    // set rightly.
+    let setLength = Self.setHeaderLength + template.recordLength + format.alignment - 1
+    let perMessage = max(1, (messageLimit - format.headerLength) / setLength)
     for start in stride(from: 0, to: records.count, by: perMessage) {
       let slice = records[start..<min(start + perMessage, records.count)]
       beginMessage(at: instant)
-      let set = beginSet(template.id)
-      for record in slice { template.encode(record, at: instant, to: &message) }
-      endSet(set, alignment: format.alignment)
+      for record in slice {
+        let set = beginSet(template.id)
+        template.encode(record, at: instant, to: &message)
+        endSet(set, alignment: format.alignment)
+      }
       endMessage(dataRecords: slice.count, templateRecords: 0, at: instant, to: &batch)
     }
   }

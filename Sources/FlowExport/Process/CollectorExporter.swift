@@ -28,7 +28,7 @@ public final class CollectorExporter: FlowRecordConsumer {
   /// - Parameters:
   ///   - number: tells this destination's session apart from others' in `ownSessions`.
   ///   - ownSessions: where the session's addresses are shown to those who meter.
-  ///   - context: asked when options records are due.
+  ///   - context: asked when options records are due; see ``interfacesChanged()``.
   ///   - report: told what an operator wants to hear of.
   public init(
     to destination: CollectorAddress, _ configuration: ExportConfiguration, number: Int,
@@ -119,6 +119,9 @@ public final class CollectorExporter: FlowRecordConsumer {
 
   // MARK: Options
 
+  /// Has the next pass tell of what is new in ``ExporterContext/interfaces``, ahead of the Flows.
+  public func interfacesChanged() { options.interfacesChanged() }
+
   private func sendOptions(at instant: ExportInstant) {
     guard options.isDue(at: instant.now) else { return }
     let context = context()
@@ -135,7 +138,8 @@ public final class CollectorExporter: FlowRecordConsumer {
     record.notSent.add(counters.lost)
     options.noteLosses(&record)
     for kind in options.takeDue(at: instant.now, record) {
-      let records = kind == .interface ? context.interfaces.map { record.describing($0) } : [record]
+      let records =
+        kind == .interface ? options.takeUntold(of: context.interfaces).map { record.describing($0) } : [record]
       // A few messages at a time.
       for start in stride(from: 0, to: records.count, by: 64) {
         if batch.isFull { send() }

@@ -69,17 +69,6 @@ public struct ExporterContext: Sendable {
   public init() {}
 }
 
-/// An interface by its ifIndex and name.
-public struct ObservedInterface: Hashable, Sendable {
-  public var index: UInt32
-  public var name: String
-  public var description: String
-
-  public init(index: UInt32, name: String, description: String = "") {
-    (self.index, self.name, self.description) = (index, name, description)
-  }
-}
-
 /// What an operator wants to hear of while an exporter runs.
 public enum ExportEvent: Sendable, CustomStringConvertible {
   /// Messages could not be sent: how often since it was last told, at most once a minute.

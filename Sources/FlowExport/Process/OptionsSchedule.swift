@@ -3,7 +3,7 @@
 internal import FlowMeter
 
 /// When which options records are due: what the exporter is, at the start and every five minutes; what it counted,
-/// every minute; what was lost, with that, once something was.
+/// every minute; what was lost, with that, once something was. An interface that is new or another now is told of at once.
 struct OptionsSchedule {
   private static let descriptionInterval: Int64 = 300_000
   private static let statisticsInterval: Int64 = 60_000
@@ -12,10 +12,16 @@ struct OptionsSchedule {
   private var nextStatistics = Timestamp(milliseconds: .min)
   private var knownIgnored: UInt64 = 0
   private var knownNotSent: UInt64 = 0
+  private var interfacesHaveChanged = false
+  /// The interfaces as they were told of.
+  private var knownInterfaces: Set<ObservedInterface> = []
   private var ignoring = LossPeriod()
   private var losing = LossPeriod()
 
-  func isDue(at now: Timestamp) -> Bool { now >= min(nextDescription, nextStatistics) }
+  func isDue(at now: Timestamp) -> Bool { interfacesHaveChanged || now >= min(nextDescription, nextStatistics) }
+
+  /// Makes the interfaces due: they are others than they were.
+  mutating func interfacesChanged() { interfacesHaveChanged = true }
 
   /// Completes the record with the periods of the losses it tells of.
   mutating func noteLosses(_ record: inout ExporterOptions) {
@@ -31,7 +37,11 @@ struct OptionsSchedule {
     if now >= nextDescription {
       nextDescription = now.advanced(byMilliseconds: Self.descriptionInterval)
       kinds += [.sampling, .sampler, .system, .interface]
+      knownInterfaces = []
+    } else if interfacesHaveChanged {
+      kinds.append(.interface)
     }
+    interfacesHaveChanged = false
     if now >= nextStatistics {
       nextStatistics = now.advanced(byMilliseconds: Self.statisticsInterval)
       kinds.append(.meteringStatistics)
@@ -39,6 +49,13 @@ struct OptionsSchedule {
       if record.notSent.flows > 0 { kinds.append(.exportingReliability) }
     }
     return kinds
+  }
+
+  /// Those of the interfaces that are to be told of now that ``OptionsKind/interface`` is due: with the description all
+  /// of them, else what is new. They are taken to be sent.
+  mutating func takeUntold(of interfaces: [ObservedInterface]) -> [ObservedInterface] {
+    defer { knownInterfaces = Set(interfaces) }
+    return interfaces.filter { !knownInterfaces.contains($0) }
   }
 }
 

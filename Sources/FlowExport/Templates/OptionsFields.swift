@@ -104,7 +104,7 @@ enum OptionsKind: CaseIterable, Sendable {
       [
         Field(10, "ingressInterface", \.interfaceIndex),
         Field(82, "interfaceName") { InterfaceName(text: $0.interfaceName) },
-        Field(83, "interfaceDescription") { ShortDescription(text: $0.interfaceDescription) },
+        Field(83, "interfaceDescription") { InterfaceDescription(text: $0.interfaceDescription) },
       ]
     }
   }

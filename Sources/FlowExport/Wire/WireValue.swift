@@ -92,7 +92,7 @@ public protocol FixedText: WireValue {
 extension FixedText {
   @unsafe public func write(to octets: UnsafeMutableRawPointer) {
     unsafe octets.initializeMemory(as: UInt8.self, repeating: 0, count: Self.wireLength)
-    for (i, octet) in text.utf8.prefix(Self.wireLength).enumerated() {
+    for (i, octet) in text.prefix(octets: Self.wireLength).utf8.enumerated() {
       unsafe octets.storeBytes(of: octet, toByteOffset: i, as: UInt8.self)
     }
   }
@@ -100,9 +100,28 @@ extension FixedText {
   public var json: String { JSONText.quoted(text) }
 }
 
+extension String {
+  /// As many of the first characters as have at most so many octets: none is cut in two (RFC 7011 section 6.1.6: UTF-8).
+  func prefix(octets limit: Int) -> Substring {
+    var (end, octets) = (startIndex, 0)
+    while end < endIndex {
+      octets += UTF8.width(unicodeScalars[end])
+      guard octets <= limit else { break }
+      unicodeScalars.formIndex(after: &end)
+    }
+    return self[..<end]
+  }
+}
+
 /// An interface's name: 16 octets, as Linux limits it (IFNAMSIZ).
 public struct InterfaceName: FixedText {
   public static var wireLength: Int { 16 }
+  public var text: String
+}
+
+/// An interface's alias and speed: 64 octets.
+public struct InterfaceDescription: FixedText {
+  public static var wireLength: Int { 64 }
   public var text: String
 }
 

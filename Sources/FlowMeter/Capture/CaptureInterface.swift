@@ -4,6 +4,7 @@
 
 internal import CPcap
 internal import Glibc
+internal import Synchronization
 
 /// The packets that an interface sends and receives, by a ring that it shares with the kernel (TPACKET_V3).
 ///
@@ -26,7 +27,8 @@ public final class CaptureInterface: PacketSource {
   public let name: String
   private let configuration: Configuration
   private let clock: MeteringClock
-  private var session: Session?
+  private var session: Session? { didSet { publishIndex() } }
+  private let publishedIndex = Atomic<UInt32>(0)
   /// Drops of sessions that have ended.
   private var earlierDrops = CaptureDrops()
   private var nextAttempt = Timestamp(milliseconds: 0)
@@ -49,10 +51,14 @@ public final class CaptureInterface: PacketSource {
     self.configuration = configuration
     self.clock = clock
     session = try Self.open(name, configuration)
+    publishIndex()
   }
 
-  /// The interface's ifIndex while it is there; `any` has none.
-  public var ifIndex: UInt32? { session?.ifIndex }
+  /// The ifIndex of the interface that is captured on, whatever it is called by now; 0 while there is none, and of
+  /// `any`. Any thread may ask.
+  public var ifIndex: UInt32 { publishedIndex.load(ordering: .relaxed) }
+
+  private func publishIndex() { publishedIndex.store(session?.ifIndex ?? 0, ordering: .relaxed) }
 
   public func receive(timeout: Duration, into batch: inout PacketBatch) throws(CaptureError) -> ReceiveOutcome {
     guard let session else { return reopen(within: timeout) }

@@ -14,11 +14,12 @@ package import Synchronization
 public final class NATTable: Sendable {
   public struct Configuration: Sendable {
     /// How many connections are held at most; of others events are told, and no Flow is annotated. Default 2 000 000;
-    /// about 130 octets each.
+    /// 150 to 250 octets each.
     public var capacity = 2_000_000
 
-    /// How long an ended connection is remembered: longer than a Flow waits for the inactive timeout. Default 17 s.
-    public var memory: Duration = .seconds(17)
+    /// How long an ended connection is remembered: until events that were on their way have been read, and where Flows
+    /// are annotated, as long again as they wait for the inactive timeout. Default 2 s, for who annotates none.
+    public var memory: Duration = .seconds(2)
 
     public init() {}
   }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowExport
+internal import FlowMeter
+internal import FlowNetfilter
+
+/// The interfaces that the options records tell of: those that are captured on; all that there are where `any` is, or
+/// where packets come from elsewhere.
+///
+/// Belongs to the exporting thread.
+struct ObservedInterfaces {
+  private let table: InterfaceTable
+  private let captures: [CaptureInterface]
+  private let observesAll: Bool
+  private var knownIndexes: [UInt32] = []
+  /// As ``refresh()`` found them last.
+  private(set) var list: [ObservedInterface] = []
+
+  init(_ sources: [any PacketSource], in table: InterfaceTable) {
+    self.table = table
+    captures = sources.compactMap { $0 as? CaptureInterface }
+    observesAll = captures.count < sources.count || captures.contains { $0.name == "any" }
+    find()
+  }
+
+  /// Follows what has changed since the last call. Never waits.
+  ///
+  /// - Returns: whether the list is another now.
+  mutating func refresh() -> Bool {
+    // What is captured on changes too, when an interface goes and comes back.
+    guard table.refresh() || captures.map(\.ifIndex) != knownIndexes else { return false }
+    let before = list
+    find()
+    return list != before
+  }
+
+  private mutating func find() {
+    knownIndexes = captures.map(\.ifIndex)
+    if observesAll {
+      list = table.all.map { ObservedInterface($0) }
+    } else {
+      // By its index first: capture goes on under a new name.
+      list = captures.compactMap { table[$0.ifIndex] ?? table.named($0.name) }.map { ObservedInterface($0) }
+    }
+  }
+}
+
+extension ObservedInterface {
+  fileprivate init(_ interface: NetworkInterface) {
+    self.init(index: interface.index, name: interface.name, alias: interface.alias, speed: interface.speed)
+  }
+}
