@@ -47,7 +47,7 @@ let package = Package(
     .testTarget(
       name: "flowprobeTests",
       dependencies: [
-        "FlowExport", "FlowMeter", "flowprobe",
+        "FlowExport", "FlowMeter", "FlowNetfilter", "flowprobe",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -3,6 +3,7 @@
 import ArgumentParser
 import FlowExport
 import FlowMeter
+import FlowNetfilter
 import Testing
 
 @testable import flowprobe
