@@ -61,9 +61,11 @@ struct Meter: ParsableCommand {
       throw ValidationError(
         "-r excludes -i, --nflog, --natevents and --nat-fields; meter what comes now or read a file.")
     }
-    guard metering.filter.isEmpty || netfilter.nflog.isEmpty else {
+    let hasFiltered = !metering.interfaces.isEmpty || metering.read != nil
+    guard metering.filter.isEmpty || hasFiltered && netfilter.nflog.isEmpty else {
       throw ValidationError(
-        "a filter applies to -i and -r; choose the packets of an NFLOG group in the rule that logs them.")
+        "a filter ('\(metering.filterExpression)') applies to -i and -r;"
+          + " choose the packets of an NFLOG group in the rule that logs them.")
     }
     if output.json, !export.dest.isEmpty {
       throw ValidationError("--json prints flows and --dest exports them; give one of the two.")

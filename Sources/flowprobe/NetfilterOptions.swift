@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import ArgumentParser
-public import FlowExport
+internal import ArgumentParser
+internal import FlowExport
 internal import FlowNetfilter
 
 /// What is taken from the kernel's packet filter: packets that rules log, and the translations of connections.
@@ -34,12 +34,13 @@ struct NetfilterOptions: ParsableArguments {
     help: ArgumentHelp("The room for a message of logged packets, 4096 to 131072.", valueName: "octets"))
   var messageSize = NFLogSource.Configuration().messageSize
 
+  // A text, since the parser takes a value that it cannot turn into a number for no value at all.
   @Option(
-    defaultAsFlag: NATEventCodes.rfc8158,
+    defaultAsFlag: NATEventCodes.rfc8158.rawValue,
     help: ArgumentHelp(
       "Export the beginning and the end of translated connections: natEvent 4 and 5 (RFC 8158), or 1 and 2 (legacy).",
       valueName: "rfc8158|legacy"))
-  var natevents: NATEventCodes?
+  var natevents: String?
 
   @Flag(
     name: .customLong("nat-fields"), inversion: .prefixedNo,
@@ -54,12 +55,22 @@ struct NetfilterOptions: ParsableArguments {
   var natBuffer = ConntrackEvents.Configuration().bufferSize / 1024
 
   func validate() throws {
-    _ = try groups()
+    _ = try (groups(), natEventCodes())
     try MeteringOptions.check("--nat-buffer", natBuffer, 64...2_097_151)
     try MeteringOptions.check("--nflog-size", copyLength, 64...65_531)
     try MeteringOptions.check("--nflog-threshold", threshold, 1...65_535)
     try MeteringOptions.check("--nflog-timeout", timeout, 10...60_000)
     try MeteringOptions.check("--nflog-message", messageSize, 4096...131_072)
+  }
+
+  /// Nil: no NAT events are exported.
+  func natEventCodes() throws -> NATEventCodes? {
+    guard let natevents else { return nil }
+    guard let codes = NATEventCodes(rawValue: natevents) else {
+      throw ValidationError(
+        "--natevents '\(natevents)' is unknown; give rfc8158 or legacy, or write --natevents=rfc8158 before a filter.")
+    }
+    return codes
   }
 
   /// The groups in the order in which they were given.
@@ -105,5 +116,3 @@ struct NetfilterOptions: ParsableArguments {
     return configuration
   }
 }
-
-extension NATEventCodes: ExpressibleByArgument {}

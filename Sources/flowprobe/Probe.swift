@@ -127,8 +127,7 @@ final class Probe: @unchecked Sendable {
           self.readFile()
           Signals.wakeMain()
         }
-        Signals.waitForEnd()
-        stop()
+        Signals.waitForEnd { stop() }
         worker.interruptAndJoin()
       } else {
         try runLive()
@@ -214,8 +213,7 @@ extension Probe {
     }
     if conntrack != nil { meters.append(try WorkerThread(name: "conntrack") { self.followConnections() }) }
     let exporter = try WorkerThread(name: "export") { self.export() }
-    Signals.waitForEnd()
-    stop()
+    Signals.waitForEnd { stop() }
     for meter in meters { meter.join() }
     metersHaveStopped.store(true, ordering: .releasing)
     wake.call()

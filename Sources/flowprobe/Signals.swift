@@ -17,11 +17,20 @@ enum Signals {
     unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
   }
 
-  /// Waits until the program shall end. A second signal ends it at once.
-  static func waitForEnd() {
+  /// Waits until the program shall end, and has the parts stopped; from then on a second signal ends the program at
+  /// once.
+  ///
+  /// One that comes within a moment is the same order: timeout(1) sends its signal to the program and to its process
+  /// group.
+  static func waitForEnd(_ stop: () -> Void) {
     var set = ending
     var number: Int32 = 0
     unsafe sigwait(&set, &number)
+    stop()
+    if number != done {
+      var moment = timespec(tv_sec: 0, tv_nsec: 200_000_000)
+      while unsafe sigtimedwait(&set, nil, &moment) > 0 {}
+    }
     unsafe sigdelset(&set, done)
     unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
