@@ -17,10 +17,11 @@ struct Flowprobe: ParsableCommand {
 
   /// Who asks for help wants the options of the main job, whose name need not be given.
   static func main() {
-    if ["-h", "--help"].contains(CommandLine.arguments.dropFirst().first) {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    if ["-h", "--help"].contains(arguments.first) {
       print(helpMessage(for: Meter.self))
     } else {
-      main(nil)
+      main(NetfilterOptions.completing(arguments))
     }
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ArgumentParser
-internal import FlowExport
+public import ArgumentParser
+public import FlowExport
 internal import FlowNetfilter
 
 /// What is taken from the kernel's packet filter: packets that rules log, and the translations of connections.
@@ -34,13 +34,11 @@ struct NetfilterOptions: ParsableArguments {
     help: ArgumentHelp("The room for a message of logged packets, 4096 to 131072.", valueName: "octets"))
   var messageSize = NFLogSource.Configuration().messageSize
 
-  // A text, since the parser takes a value that it cannot turn into a number for no value at all.
   @Option(
-    defaultAsFlag: NATEventCodes.rfc8158.rawValue,
     help: ArgumentHelp(
       "Export the beginning and the end of translated connections: natEvent 4 and 5 (RFC 8158), or 1 and 2 (legacy).",
       valueName: "rfc8158|legacy"))
-  var natevents: String?
+  var natevents: NATEventCodes?
 
   @Flag(
     name: .customLong("nat-fields"), inversion: .prefixedNo,
@@ -55,22 +53,12 @@ struct NetfilterOptions: ParsableArguments {
   var natBuffer = ConntrackEvents.Configuration().bufferSize / 1024
 
   func validate() throws {
-    _ = try (groups(), natEventCodes())
+    _ = try groups()
     try MeteringOptions.check("--nat-buffer", natBuffer, 64...2_097_151)
     try MeteringOptions.check("--nflog-size", copyLength, 64...65_531)
     try MeteringOptions.check("--nflog-threshold", threshold, 1...65_535)
     try MeteringOptions.check("--nflog-timeout", timeout, 10...60_000)
     try MeteringOptions.check("--nflog-message", messageSize, 4096...131_072)
-  }
-
-  /// Nil: no NAT events are exported.
-  func natEventCodes() throws -> NATEventCodes? {
-    guard let natevents else { return nil }
-    guard let codes = NATEventCodes(rawValue: natevents) else {
-      throw ValidationError(
-        "--natevents '\(natevents)' is unknown; give rfc8158 or legacy, or write --natevents=rfc8158 before a filter.")
-    }
-    return codes
   }
 
   /// The groups in the order in which they were given.
@@ -116,3 +104,19 @@ struct NetfilterOptions: ParsableArguments {
     return configuration
   }
 }
+
+extension NetfilterOptions {
+  /// The arguments with the value of `--natevents` put in where it is left out: the parser's own way to leave it out
+  /// (defaultAsFlag) forgets a value that is given with `=` as well.
+  static func completing(_ arguments: [String]) -> [String] {
+    var completed: [String] = []
+    for (place, argument) in arguments.enumerated() {
+      completed.append(argument)
+      let next = arguments.dropFirst(place + 1).first
+      if argument == "--natevents", next?.hasPrefix("-") ?? true { completed.append(NATEventCodes.rfc8158.rawValue) }
+    }
+    return completed
+  }
+}
+
+extension NATEventCodes: ExpressibleByArgument {}

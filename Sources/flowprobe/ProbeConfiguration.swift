@@ -48,7 +48,7 @@ struct ProbeConfiguration {
     if metering.read != nil { table.hashSeed = 1 }
     destinations = try export.destinations()
     self.export = export.configuration(readsFile: metering.read != nil)
-    self.export.natEventCodes = try netfilter.natEventCodes() ?? .rfc8158
+    self.export.natEventCodes = netfilter.natevents ?? .rfc8158
     printsJSON = output.json
   }
 }

@@ -6,13 +6,13 @@ import ArgumentParser
 
 /// The options of a command line; nil where it is another command's.
 func metering(_ arguments: String) throws -> Meter? {
-  try Flowprobe.parseAsRoot(arguments.split(separator: " ").map(String.init)) as? Meter
+  try Flowprobe.parseAsRoot(NetfilterOptions.completing(arguments.split(separator: " ").map(String.init))) as? Meter
 }
 
 /// What the program says of a command line that it does not take, and its exit code; nil where it takes it.
 func refusal(_ arguments: [String]) -> (text: String, code: Int32)? {
   do {
-    _ = try Flowprobe.parseAsRoot(arguments)
+    _ = try Flowprobe.parseAsRoot(NetfilterOptions.completing(arguments))
     return nil
   } catch {
     return (Flowprobe.message(for: error), Flowprobe.exitCode(for: error).rawValue)

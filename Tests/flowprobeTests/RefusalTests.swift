@@ -25,8 +25,8 @@ struct RefusalTests {
       ("--nflog 1-3 --nflog 2", "NFLOG group 2 is given twice"),
       ("--nflog 1-257", "257 NFLOG groups are too many"),
       ("--nflog 5 port 80", "a filter ('port 80') applies to -i and -r"),
-      ("-r file.pcap --nat-fields", "-r excludes"), ("--natevents 9", "--natevents '9' is unknown"),
-      ("--natevents=legcay --nflog 5", "--natevents 'legcay' is unknown"),
+      ("-r file.pcap --nat-fields", "-r excludes"), ("--natevents 9", "'9' is invalid"),
+      ("--natevents=legcay --nflog 5", "'legcay' is invalid"),
       ("--natevents --nat-buffer 64 port 80", "a filter ('port 80') applies to"),
       ("-i eth0 --no-such-option", "--no-such-option"), ("-i", "-i"),
     ])
