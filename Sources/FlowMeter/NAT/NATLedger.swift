@@ -294,11 +294,23 @@ extension NATLedger {
   }
 
   /// The listing is complete, and so are the events of until then: what it does not have has ended.
-  package mutating func endCensus(_ moment: Moment, _ events: inout [NATEvent]) {
-    for place in entries.indices where entries[place].phase == .live && entries[place].census != census {
+  ///
+  /// - Parameters:
+  ///   - next: the place to go on at; 0 at first.
+  ///   - limit: how many events to make at most.
+  /// - Returns: whether all places were looked at; else call again.
+  package mutating func endCensus(
+    from next: inout Int, limit: Int, _ moment: Moment, _ events: inout [NATEvent]
+  ) -> Bool {
+    let most = events.count + limit
+    while next < entries.count, events.count < most {
+      let place = next
+      next += 1
+      guard entries[place].phase == .live, entries[place].census != census else { continue }
       end(place, at: moment.now)
       statistics.recovered += 1
       make(.delete, entries[place].connection, at: moment.wall, &events)
     }
+    return next == entries.count
   }
 }

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// NAT events on their way from who reads them to who exports them: any thread.
 ///
-/// Bounded: what the exporter does not take in time is dropped and counted.
+/// Bounded: who looks at ``room`` first loses nothing; what is appended beyond it is dropped and counted.
 public final class NATEventLog: Sendable {
   private struct Queue {
     var events: [NATEvent] = []
@@ -19,6 +19,9 @@ public final class NATEventLog: Sendable {
 
   /// Events that were dropped since the start.
   public var dropped: UInt64 { queue.withLock { $0.dropped } }
+
+  /// How many events can be appended now.
+  public var room: Int { queue.withLock { max(0, capacity - $0.events.count) } }
 
   /// Adds events, oldest first.
   ///

@@ -38,6 +38,8 @@ public final class ConntrackEvents {
     let begun = Timestamp.monotonicClock()
     /// When it was complete: what was told of until then is in the listener's buffer.
     var completed: Timestamp?
+    /// How far the conclusions have come.
+    var place = 0
 
     init(isFirst: Bool) throws(SystemError) {
       socket = try ConntrackSocket(.listing)
@@ -70,6 +72,11 @@ public final class ConntrackEvents {
   /// - Parameter timeout: how long to wait for the first event.
   /// - Returns: whether the log should be taken soon.
   public func receive(timeout: Duration) -> Bool {
+    // The kernel's buffer is the larger one, and what is lost there a census finds.
+    if let log, log.room < Self.mostEvents {
+      usleep(1000)
+      return true
+    }
     beginCensusIfDue()
     continueCensus()
     var count = readEvents()
@@ -90,6 +97,10 @@ public final class ConntrackEvents {
     if now.milliseconds - lastWakeUp.milliseconds <= 2 { usleep(1000) }
     lastWakeUp = now
   }
+
+  /// No round makes more events: 64 of the listener's, 64 datagrams of a listing, and as many conclusions.
+  private static let mostEvents = 64 + 2 * mostListed
+  private static let mostListed = 64 * 512
 
   private var moment: NATLedger.Moment { NATLedger.Moment(now: clock.now, wall: .wallClock()) }
 
@@ -174,12 +185,13 @@ extension ConntrackEvents {
   private func completeCensus(isCaughtUp: Bool) {
     guard let census, let completed = census.completed else { return }
     let now = Timestamp.monotonicClock()
-    guard isCaughtUp || now.milliseconds - completed.milliseconds > 2000 else { return }
+    guard census.place > 0 || isCaughtUp || now.milliseconds - completed.milliseconds > 2000 else { return }
     let moment = moment
-    let hasSilent = table.state.withLock { ledger in
-      ledger.endCensus(moment, &events)
-      return ledger.silentCount > 0
+    let (isDone, hasSilent) = table.state.withLock { ledger in
+      let isDone = ledger.endCensus(from: &census.place, limit: Self.mostListed, moment, &events)
+      return (isDone, ledger.silentCount > 0)
     }
+    guard isDone else { return }
     hasCensus = true
     let taken = now.milliseconds - census.begun.milliseconds
     self.census = nil
