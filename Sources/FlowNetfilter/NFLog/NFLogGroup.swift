@@ -16,7 +16,7 @@ internal import Glibc
   init(
     number: UInt16, _ configuration: NFLogSource.Configuration, wantsConntrack: Bool
   ) throws(CaptureError) {
-    let handle = unsafe try Self.open(number, configuration)
+    let handle = unsafe try Self.open(number)
     do throws(SystemError) {
       unsafe group = unsafe try Self.bind(handle, number, configuration, wantsConntrack)
     } catch {
@@ -27,15 +27,10 @@ internal import Glibc
     descriptor = unsafe nflog_fd(handle)
   }
 
-  private static func open(
-    _ number: UInt16, _ configuration: NFLogSource.Configuration
-  ) throws(CaptureError) -> OpaquePointer {
+  private static func open(_ number: UInt16) throws(CaptureError) -> OpaquePointer {
     guard let handle = unsafe nflog_open() else { throw error(number, SystemError.last) }
-    let nfnetlink = unsafe nflog_nfnlh(handle)
-    // Before packets can come; what the kernel does not grant is what the buffer has.
-    unsafe nfnl_rcvbufsiz(nfnetlink, UInt32(clamping: configuration.bufferSize))
     // What libnfnetlink reads while it waits for an answer: on a busy group, packets.
-    unsafe nfnl_set_rcv_buffer_size(nfnetlink, UInt32(NFLogSource.mostOctets))
+    unsafe nfnl_set_rcv_buffer_size(nflog_nfnlh(handle), UInt32(NFLogSource.mostOctets))
     return unsafe handle
   }
 
@@ -50,8 +45,10 @@ internal import Glibc
       && nflog_set_qthresh(group, UInt32(configuration.threshold)) == 0
       && nflog_set_timeout(group, UInt32(max(1, configuration.timeout.wholeMilliseconds / 10))) == 0
       && nflog_set_nlbufsiz(group, UInt32(configuration.messageSize)) == 0
-      && setFlags(group, wantsConntrack: wantsConntrack)
-    guard isSetUp else {
+    // Behind the message size: libnetfilter_log makes the socket's buffer ten messages small with it. What the kernel
+    // does not grant is what the buffer has.
+    unsafe nfnl_rcvbufsiz(nflog_nfnlh(handle), UInt32(clamping: configuration.bufferSize))
+    guard isSetUp, unsafe setFlags(group, wantsConntrack: wantsConntrack) else {
       let error = SystemError.last
       unsafe nflog_unbind_group(group)
       throw error
