@@ -86,11 +86,15 @@ internal import Glibc
   private func wait(_ timeout: Duration) {
     var entry = pollfd(fd: group.descriptor, events: Int16(POLLIN), revents: 0)
     guard unsafe poll(&entry, 1, timeout.wholeMilliseconds) > 0 else { return }
-    // To wake up costs as much as some dozen packets: while messages follow each other closely, a few may gather.
+    // To wake up costs as much as some dozen packets: while messages follow each other closely, a few may gather. (At
+    // 300 000 packets a second 4 ms take 30 % off the CPU time of a packet, against waking for each message.)
     let now = Timestamp.monotonicClock()
-    if now.milliseconds - lastWakeUp.milliseconds <= 2 { usleep(1000) }
+    if now.milliseconds - lastWakeUp.milliseconds <= 2 * Self.gathering { usleep(UInt32(Self.gathering * 1000)) }
     lastWakeUp = now
   }
+
+  /// Milliseconds.
+  private static let gathering: Int64 = 4
 
   /// Appends packets until the batch is full or the datagram ends.
   private func read(into batch: inout PacketBatch) {
