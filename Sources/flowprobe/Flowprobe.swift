@@ -101,7 +101,7 @@ struct ListFields: ParsableCommand {
   func run() {
     print("element  name                        octets  IPFIX  v9")
     for field in FlowFields.list {
-      let id = String(field.id).padded(to: 7)
+      let id = ((field.enterprise.map { "\($0)/" } ?? "") + String(field.id)).padded(to: 7)
       let name = field.name.padded(to: -26)
       let octets = String(field.length).padded(to: 6)
       let marks = [field.isInIPFIX, field.isInNetFlow9].map { $0 ? "yes" : "no" }
