@@ -68,6 +68,9 @@ struct Meter: ParsableCommand {
         "a filter ('\(metering.filterExpression)') applies to -i and -r;"
           + " choose the packets of an NFLOG group in the rule that logs them.")
     }
+    guard !metering.mark && !metering.uid || !netfilter.nflog.isEmpty else {
+      throw ValidationError("--mark and --uid are known of packets that rules log; name an NFLOG group with --nflog.")
+    }
     if output.json, !export.dest.isEmpty {
       throw ValidationError("--json prints flows and --dest exports them; give one of the two.")
     }
@@ -100,10 +103,12 @@ struct ListFields: ParsableCommand {
     commandName: "list-fields", abstract: "Prints the information elements that are exported, and exits.")
 
   func run() {
-    print("element  name                        octets  IPFIX  v9")
-    for field in FlowFields.list {
-      let id = String(field.id).padded(to: 7)
-      let name = field.name.padded(to: -26)
+    let list = FlowFields.list
+    let width = list.reduce(0) { max($0, $1.name.count) }
+    print("element  \("name".padded(to: -width))  octets  IPFIX  v9")
+    for field in list {
+      let id = ((field.enterprise.map { "\($0)/" } ?? "") + String(field.id)).padded(to: 7)
+      let name = field.name.padded(to: -width)
       let octets = String(field.length).padded(to: 6)
       let marks = [field.isInIPFIX, field.isInNetFlow9].map { $0 ? "yes" : "no" }
       print("\(id)  \(name)  \(octets)  \(marks[0].padded(to: -5))  \(marks[1])")

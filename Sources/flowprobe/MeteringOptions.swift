@@ -46,6 +46,19 @@ struct MeteringOptions: ParsableArguments {
       valueName: "track|zero"))
   var fragments = FragmentHandling.track
 
+  @Flag(help: "Record the MAC addresses of a flow's first packet, where frames have them.")
+  var mac = false
+
+  @Flag(
+    help: """
+      Record the packet mark of a flow's first packet; only with --nflog. IPFIX alone has it, in an element of the \
+      netfilter project's, for which Logstash and others drop the template.
+      """)
+  var mark = false
+
+  @Flag(help: "Record the user whose socket sent a flow's first packet; only with --nflog.")
+  var uid = false
+
   @Argument(
     parsing: .remaining,
     help: ArgumentHelp("Meter only packets that match, as for tcpdump: see pcap-filter(7).", valueName: "filter"))
@@ -74,6 +87,8 @@ struct MeteringOptions: ParsableArguments {
     return expiration
   }
 
+  var details: RecordedDetails { RecordedDetails(hardwareAddresses: mac, mark: mark, userID: uid) }
+
   var filterExpression: String { filter.joined(separator: " ") }
 
   var capture: CaptureInterface.Configuration {
@@ -82,6 +97,7 @@ struct MeteringOptions: ParsableArguments {
     capture.snapLength = snaplen
     capture.bufferSize = bufferSize * 1024
     capture.filter = filterExpression
+    capture.details = details
     return capture
   }
 }

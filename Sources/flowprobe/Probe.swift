@@ -47,7 +47,7 @@ final class Probe: @unchecked Sendable {
     if configuration.exportsNATEvents { natEvents = NATEventLog() }
     switch configuration.source {
     case .file(let path):
-      let file = try CaptureFile(path: path, filter: configuration.filter)
+      let file = try CaptureFile(path: path, filter: configuration.filter, details: configuration.details)
       self.file = file
       sources = [file]
       makeExporters(sources: 1)

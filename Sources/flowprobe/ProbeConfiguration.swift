@@ -20,6 +20,7 @@ struct ProbeConfiguration {
   /// Whether NAT events are exported, and whether flow records get the translated addresses.
   var exportsNATEvents: Bool
   var completesRecords: Bool
+  var details: RecordedDetails
   var fragments: FragmentHandling
   var table: FlowTable.Configuration
   var destinations: [CollectorAddress]
@@ -40,6 +41,7 @@ struct ProbeConfiguration {
     conntrack = netfilter.conntrack
     exportsNATEvents = netfilter.natevents != nil
     completesRecords = netfilter.completesRecords
+    details = metering.details
     fragments = metering.fragments
     table = FlowTable.Configuration()
     table.expiration = metering.expiration

@@ -46,8 +46,14 @@ def each_reading(collectors, export):
 
 
 def check(report, collectors, protocol):
+    decode(report, collectors, protocol)
+    if protocol != "v5":
+        decode(report, collectors, protocol, "--mac")
+
+
+def decode(report, collectors, protocol, *options):
     try:
-        export = exporter.export(vectors.PATH, protocol)
+        export = exporter.export(vectors.PATH, protocol, *options)
     except exporter.ExportFailure as error:
         report.check(f"flowprobe exports {protocol}", [error])
         return
@@ -55,9 +61,10 @@ def check(report, collectors, protocol):
         report.check(f"flowprobe exports {protocol}", [f"no datagram sent: {export.summary}"])
         return
     for collector, rows, complaints in each_reading(collectors, export):
-        title = f"{collector.name} reads {protocol}"
+        title = " ".join([collector.name, "reads", protocol, *options])
         report.check(f"{title} without a complaint", complaints)
         fields = collector.fields(protocol)
-        wanted = [collector.adapt(flow, protocol) for flow in expected.flows(protocol)]
+        wanted = [collector.adapt(flow, protocol)
+                  for flow in expected.flows(protocol, mac="--mac" in options)]
         report.check(f"{title}: {len(wanted)} flows, {len(fields)} fields each",
                      compare.differences(wanted, rows, fields))

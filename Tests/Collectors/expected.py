@@ -10,12 +10,18 @@ DAY = datetime.datetime(2023, 11, 14, tzinfo=datetime.timezone.utc)
 
 ICMP_PROTOCOLS = (1, 58)
 
+# The addresses of every frame of the capture; recorded with --mac alone.
+MACS = {"srcmac": 0x020000000001, "dstmac": 0x020000000002}
+ETHERTYPES = {4: 0x0800, 6: 0x86DD}
+
 # What a record may hold; 0 where it is absent. `dot1q` is element 243, `vlan` is 58,
-# `version` is 60, `icmp` is type * 256 + code.
+# `version` is 60, `icmp` is type * 256 + code, `ethertype` is 256, where tags or MACs are,
+# `physin` and `physout` are 252 and 253.
 EVERY_FIELD = (
     "src", "dst", "proto", "sport", "dport", "icmp", "packets", "octets", "start", "end", "flags",
     "tos", "input", "output", "nexthop", "version", "reason", "vlan", "dot1q", "pcp", "inner",
-    "innerpcp", "label", "exthdrs", "tcpopts", "ipopts", "spi", "igmp")
+    "innerpcp", "label", "exthdrs", "tcpopts", "ipopts", "spi", "igmp", "srcmac", "dstmac",
+    "ethertype", "direction", "physin", "physout")
 
 NOT_IN_V9 = ("icmp", "reason", "dot1q", "pcp", "inner", "innerpcp")
 IN_V5 = ("src", "dst", "proto", "sport", "dport", "packets", "octets", "start", "end", "flags",
@@ -56,15 +62,24 @@ def parse(line):
         raise ValueError(f"expected.txt: {name}: {unknown}")
     flow["version"] = ipaddress.ip_address(flow["src"]).version
     flow["dot1q"] = flow.get("vlan", 0)
+    if flow["dot1q"]:
+        flow["ethertype"] = ETHERTYPES[flow["version"]]
     return {field: flow.get(field, 0) for field in ("name", *EVERY_FIELD)}
 
 
-def flows(protocol):
-    """The expected flows as `protocol` carries them, fields it has not left out."""
+def flows(protocol, mac=False):
+    """The expected flows as `protocol` carries them, fields it has not left out.
+
+    With `mac` as of a probe that records MAC addresses.
+    """
     with open(PATH, encoding="utf-8") as file:
         lines = [line for line in file if line.strip() and not line.startswith("#")]
-    return [view(flow, protocol) for flow in map(parse, lines)
+    return [view(with_macs(flow) if mac else flow, protocol) for flow in map(parse, lines)
             if protocol != "v5" or flow["version"] == 4]
+
+
+def with_macs(flow):
+    return dict(flow, ethertype=ETHERTYPES[flow["version"]], **MACS)
 
 
 def view(flow, protocol):

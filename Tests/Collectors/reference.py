@@ -20,7 +20,9 @@ ADDRESSES = {4: {"src": (8, 4), "dst": (12, 4), "nexthop": (15, 4)},
 TIMES = {"ipfix": {"start": (152, 8), "end": (153, 8)}, "v9": {"start": (22, 4), "end": (21, 4)}}
 OPTIONAL = {"reason": (136, 1), "vlan": (58, 2), "dot1q": (243, 2), "pcp": (244, 1),
             "inner": (245, 2), "innerpcp": (246, 1), "label": (31, 4), "exthdrs": (64, 4),
-            "tcpopts": (209, 8), "ipopts": (208, 4), "spi": (295, 4), "igmp": (33, 1)}
+            "tcpopts": (209, 8), "ipopts": (208, 4), "spi": (295, 4), "igmp": (33, 1),
+            "srcmac": (56, 6), "dstmac": (80, 6), "ethertype": (256, 2), "direction": (61, 1),
+            "physin": (252, 4), "physout": (253, 4)}
 SAMPLING = [((34, 4), 1), ((35, 1), 1), ((48, 1), 1), ((49, 1), 1), ((50, 4), 1)]
 
 NOW = 1_700_000_100                 # after all flows
@@ -29,7 +31,7 @@ UPTIME = 4_000_000                  # milliseconds
 
 def export(flows, protocol):
     """An Export of `flows` (see expected.py), a message for every few of them."""
-    size = 30 if protocol == "v5" else 8
+    size = 30 if protocol == "v5" else 6
     groups = [flows[start:start + size] for start in range(0, len(flows), size)]
     make = {"v5": v5_messages, "v9": v9_messages, "ipfix": ipfix_messages}[protocol]
     return Export(protocol, list(make(groups)), {("127.0.0.1", 40000)}, "")

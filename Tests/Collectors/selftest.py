@@ -7,13 +7,14 @@ import expected
 import reference
 from decode import each_reading
 
-# The expected flows, with interfaces and a next hop so that these show as well.
-SEEN = {"input": 3, "output": 7, "nexthop": 9}
+# The expected flows, with what a capture file does not tell, so that it shows as well.
+SEEN = {"input": 3, "output": 7, "nexthop": 9, "direction": 1, "physin": 4, "physout": 8}
 
 
 def good(protocol):
     return [dict(flow, **{field: SEEN[field] for field in SEEN if field in flow})
-            for flow in expected.flows(protocol)]
+
+            for flow in expected.flows(protocol, mac=True)]
 
 
 def wrong(flow):

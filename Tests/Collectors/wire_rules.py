@@ -17,7 +17,7 @@ LENGTHS = {
     6: 1,                           # pmacct reads two octets of TCP flags as 0
     34: 4, 50: 4,                   # goflow2 reads the sampling rate from four octets only
     4: 1, 5: 1, 7: 2, 8: 4, 11: 2, 12: 4, 15: 4, 21: 4, 22: 4, 27: 16, 28: 16, 58: 2, 62: 16,
-    136: 1, 152: 8, 153: 8,
+    136: 1, 152: 8, 153: 8, 56: 6, 80: 6, 61: 1, 252: 4, 253: 4, 256: 2,
 }
 IPFIX_ONLY = {136, 152, 153, 243, 244, 245, 246, 139}
 V9_ONLY = {21, 22}

@@ -15,14 +15,16 @@ struct FlowFieldsTests {
     11: ("destinationTransportPort", 2), 12: ("destinationIPv4Address", 4), 14: ("egressInterface", 4),
     15: ("ipNextHopIPv4Address", 4), 21: ("flowEndSysUpTime", 4), 22: ("flowStartSysUpTime", 4),
     27: ("sourceIPv6Address", 16), 28: ("destinationIPv6Address", 16), 31: ("flowLabelIPv6", 4),
-    32: ("icmpTypeCodeIPv4", 2), 33: ("igmpType", 1), 58: ("vlanId", 2), 60: ("ipVersion", 1),
-    62: ("ipNextHopIPv6Address", 16), 64: ("ipv6ExtensionHeaders", 4), 136: ("flowEndReason", 1),
-    139: ("icmpTypeCodeIPv6", 2), 152: ("flowStartMilliseconds", 8), 153: ("flowEndMilliseconds", 8),
-    208: ("ipv4Options", 4), 209: ("tcpOptions", 4), 225: ("postNATSourceIPv4Address", 4),
-    226: ("postNATDestinationIPv4Address", 4), 227: ("postNAPTSourceTransportPort", 2),
-    228: ("postNAPTDestinationTransportPort", 2), 281: ("postNATSourceIPv6Address", 16),
-    282: ("postNATDestinationIPv6Address", 16), 243: ("dot1qVlanId", 2), 244: ("dot1qPriority", 1),
-    245: ("dot1qCustomerVlanId", 2), 246: ("dot1qCustomerPriority", 1), 256: ("ethernetType", 2), 295: ("IPSecSPI", 4),
+    32: ("icmpTypeCodeIPv4", 2), 33: ("igmpType", 1), 56: ("sourceMacAddress", 6), 58: ("vlanId", 2),
+    60: ("ipVersion", 1), 61: ("flowDirection", 1), 62: ("ipNextHopIPv6Address", 16), 64: ("ipv6ExtensionHeaders", 4),
+    80: ("destinationMacAddress", 6), 136: ("flowEndReason", 1), 139: ("icmpTypeCodeIPv6", 2),
+    152: ("flowStartMilliseconds", 8), 153: ("flowEndMilliseconds", 8), 208: ("ipv4Options", 4), 209: ("tcpOptions", 4),
+    225: ("postNATSourceIPv4Address", 4), 226: ("postNATDestinationIPv4Address", 4),
+    227: ("postNAPTSourceTransportPort", 2), 228: ("postNAPTDestinationTransportPort", 2), 243: ("dot1qVlanId", 2),
+    244: ("dot1qPriority", 1), 245: ("dot1qCustomerVlanId", 2), 246: ("dot1qCustomerPriority", 1),
+    252: ("ingressPhysicalInterface", 4), 253: ("egressPhysicalInterface", 4), 256: ("ethernetType", 2),
+    281: ("postNATSourceIPv6Address", 16), 282: ("postNATDestinationIPv6Address", 16), 295: ("IPSecSPI", 4),
+    371: ("userName", 16),
   ]
   /// Of the options records.
   private static let optionsRegistry: [UInt16: (String, Int)] = [
@@ -38,12 +40,32 @@ struct FlowFieldsTests {
 
   @Test("numbers, names and lengths of a Flow Record's fields are the registry's")
   func numbersAndNames() {
-    for field in FlowFields.list {
+    let list = FlowFields.list.filter { $0.enterprise == nil }
+    for field in list {
       let (name, length) = Self.registry[field.id] ?? ("not in the table", 0)
       #expect(field.name == name, "element \(field.id)")
       #expect(field.length == length, "element \(field.id)")
     }
-    #expect(FlowFields.list.map(\.id) == Self.registry.keys.sorted())
+    #expect(list.map(\.id) == Self.registry.keys.sorted())
+  }
+
+  @Test("the one element of an enterprise is netfilter's mark, which v9 cannot name")
+  func enterprises() {
+    let list = FlowFields.list.filter { $0.enterprise != nil }
+    #expect(
+      list == [
+        FieldDescription(
+          id: 4, enterprise: 21373, name: "netfilterMark", length: 4, isInIPFIX: true, isInNetFlow9: false)
+      ])
+  }
+
+  @Test("the list has every field that any shape has")
+  func listIsComplete() {
+    var names: Set<String> = []
+    for record in Sample.everyDetailedShape.prefix(5000) {
+      for dialect in Self.dialects { names.formUnion(FlowShape(record).fields(for: dialect).map(\.name)) }
+    }
+    #expect(names.isSubset(of: Set(FlowFields.list.map(\.name))))
   }
 
   @Test("numbers, names and lengths of the options' fields are the registry's, where it fixes the length")
@@ -70,9 +92,10 @@ struct FlowFieldsTests {
 
   @Test("no element stands twice in the template of any shape", arguments: dialects)
   func onceInATemplate(dialect: FieldDialect) {
-    for record in Sample.everyShape {
-      let ids = FlowShape(record).fields(for: dialect).map(\.id)
-      #expect(Set(ids).count == ids.count, "\(ids)")
+    var shapes: Set<FlowShape> = []
+    for record in Sample.everyDetailedShape where shapes.insert(FlowShape(record)).inserted {
+      let names = FlowShape(record).fields(for: dialect).map(\.name)
+      if Set(names).count != names.count { Issue.record("\(names)") }
     }
     for kind in OptionsKind.allCases { #expect(Set(kind.fields.map(\.id)).count == kind.fields.count) }
   }
@@ -114,6 +137,47 @@ struct FlowFieldsTests {
     #expect(ids(Sample.ipv4(.udp) { $0.ipOptions = 1 }, .ipfix).prefix(6) == [8, 12, 15, 60, 208, 7])
   }
 
+  @Test("what a source knows beside stands where ipt_NETFLOW has it, user and mark at the end")
+  func detailOrder() {
+    func ids(_ dialect: FieldDialect, _ change: (inout FlowRecord) -> Void) -> [UInt16] {
+      var record = Sample.ipv4(.hip)
+      change(&record)
+      return FlowShape(record).fields(for: dialect).map(\.id)
+    }
+    #expect(ids(.ipfix) { _ in } == [8, 12, 15, 60, 10, 14, 2, 1, 152, 153, 4, 5, 136])
+    for change in [{ $0.detail.ingressPhysicalInterface = 1 }, { $0.detail.egressPhysicalInterface = 1 }]
+      as [(inout FlowRecord) -> Void]
+    {
+      #expect(ids(.ipfix, change) == [8, 12, 15, 60, 10, 14, 252, 253, 2, 1, 152, 153, 4, 5, 136])
+      #expect(ids(.netFlow9, change) == [8, 12, 15, 60, 10, 14, 252, 253, 2, 1, 22, 21, 4, 5])
+    }
+    for change in [
+      { $0.detail.sourceMACAddress = mac("020000000001") }, { $0.detail.destinationMACAddress = mac("020000000001") },
+    ] as [(inout FlowRecord) -> Void] {
+      #expect(ids(.ipfix, change).suffix(4) == [136, 80, 56, 256])
+      #expect(ids(.netFlow9, change).suffix(4) == [5, 80, 56, 256])
+    }
+    #expect(ids(.ipfix) { $0.direction = .ingress }.suffix(2) == [136, 61])
+    #expect(ids(.netFlow9) { $0.direction = .egress }.suffix(2) == [5, 61])
+    #expect(ids(.ipfix) { $0.detail.userID = 0 }.suffix(2) == [136, 371])
+    #expect(ids(.netFlow9) { $0.detail.userID = 0 }.suffix(2) == [5, 371])
+    #expect(ids(.ipfix) { $0.detail.mark = 1 }.suffix(2) == [136, 4])
+    #expect(ids(.netFlow9) { $0.detail.mark = 1 }.suffix(2) == [4, 5])
+    func all(_ record: inout FlowRecord) {
+      (record.key.outerTag, record.direction, record.isTranslated) = (1, .egress, true)
+      (record.detail.ingressPhysicalInterface, record.detail.mark, record.detail.userID) = (1, 1, 1)
+      record.detail.sourceMACAddress = mac("020000000001")
+    }
+    #expect(
+      ids(.ipfix, all) == [
+        8, 12, 15, 60, 10, 14, 252, 253, 2, 1, 152, 153, 4, 5, 136, 80, 56, 58, 243, 244, 256, 61, 225, 226, 371, 4,
+      ])
+    #expect(
+      ids(.netFlow9, all) == [
+        8, 12, 15, 60, 10, 14, 252, 253, 2, 1, 22, 21, 4, 5, 80, 56, 58, 256, 61, 225, 226, 371,
+      ])
+  }
+
   @Test("protocols with ports, ICMP, IGMP and IPsec have shapes of their own, all others one")
   func transports() {
     for number in 0...255 as ClosedRange<UInt8> {
@@ -130,7 +194,11 @@ struct FlowFieldsTests {
   }
 
   @Test("records of 240 shapes find 240 templates")
-  func shapes() { #expect(Set(Sample.everyShape.map { FlowShape($0) }).count == 240) }
+  func shapes() {
+    #expect(Set(Sample.everyShape.map { FlowShape($0) }).count == 240)
+    #expect(Set(Sample.everyDetailedShape.map { FlowShape($0) }).count == 64 * 240)
+    #expect(Sample.everyDetailedShape.allSatisfy { Int(FlowShape($0).rawValue) < FlowShape.count })
+  }
 
   @Test("a record of a translated connection ends with what its packets become, ports where there are any")
   func translated() {
@@ -159,5 +227,21 @@ struct FlowFieldsTests {
         + #""flowStartMilliseconds":"2023-11-14T22:13:20.123Z","flowEndMilliseconds":"2023-11-14T22:13:22.456Z","#
         + #""protocolIdentifier":6,"ipClassOfService":16,"flowEndReason":3}"#)
     #expect(encoder.encode(Sample.tcp) == text)
+  }
+
+  @Test("what a source knows beside is in the JSON object too, addresses with colons, the user as a text")
+  func detailJSON() {
+    var record = Sample.ipv4(.hip)
+    record.direction = .egress
+    (record.detail.ingressPhysicalInterface, record.detail.mark, record.detail.userID) = (7, 0xffff_ffff, 1000)
+    record.detail.sourceMACAddress = mac("020000000001")
+    record.detail.destinationMACAddress = mac("0200000000ff")
+    var encoder = FlowJSONEncoder()
+    let text = encoder.encode(record)
+    #expect(text.contains(#""egressInterface":3,"ingressPhysicalInterface":7,"egressPhysicalInterface":0,"packet"#))
+    #expect(
+      text.hasSuffix(
+        #""flowEndReason":1,"destinationMacAddress":"02:00:00:00:00:ff","sourceMacAddress":"02:00:00:00:00:01","#
+          + #""ethernetType":2048,"flowDirection":1,"userName":"1000","netfilterMark":4294967295}"#))
   }
 }

@@ -45,6 +45,48 @@ struct MessageBatchTests {
     }
   }
 
+  @Test(
+    "a refresh of every template that there can be is as long as it is, and the data waits for its end",
+    arguments: [ExportProtocol.ipfix, .netFlow9])
+  func everyDetailedShapeOnNarrowPath(version: ExportProtocol) {
+    let run = EncoderRun(version, limit: 512, refreshRate: 1_000_000)
+    run.sendTemplates()
+    run.append(Sample.everyDetailedShape)
+    run.flush()
+    let (templates, options) = (15_360, 7)
+    let collector = run.collector
+    #expect(collector.templates.count == templates + options)
+    #expect(collector.problems == [])
+    #expect(collector.longest <= 512)
+    #expect(run.carried.flows == 20_480)
+
+    run.forgetMessages()
+    run.sendTemplates()
+    run.append([Sample.tcp])
+    run.flush()
+    let refreshed = run.collector
+    // Alone it knows every template, and the data comes last.
+    #expect(refreshed.templates.count == templates + options)
+    #expect(refreshed.problems == [])
+    #expect(refreshed.flows == 1)
+    #expect(run.messages.firstIndex { !WireMessage($0).isTemplates } == run.messages.count - 1)
+  }
+
+  @Test("a refresh that began in a flush is gone on with after the batch was emptied, before the flush is through")
+  func refreshInFlush() {
+    let run = EncoderRun(.ipfix, limit: 512, refreshRate: 1)
+    // Templates that fill more messages than a batch takes; no message of data before the flush.
+    run.append(Array(Sample.everyDetailedShape[..<1000]))
+    let shapes = Set(Sample.everyDetailedShape[..<1000].map { FlowShape($0) }).count
+    run.flush()
+    run.forgetMessages()
+    run.append([Sample.tcp])
+    run.flush()
+    let kinds = run.messages.map { WireMessage($0).isTemplates ? "T" : "d" }
+    #expect(kinds.filter { $0 == "d" }.count == 1)
+    #expect(run.collector.templates.count == shapes + 8)
+  }
+
   @Test("a flush that finds the batch full goes on after it was emptied, and loses and repeats nothing")
   func flushResumes() {
     let run = EncoderRun(.ipfix)

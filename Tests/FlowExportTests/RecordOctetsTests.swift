@@ -115,6 +115,33 @@ struct RecordOctetsTests {
           Self.ipv6Head + "00000001" + "40000000" + "0000 0000 00" + Self.counters + Self.upTimes + "84 00"))
   }
 
+  @Test("what a source knows beside leaves in its registered lengths, the user in 16 octets of text")
+  func detail() {
+    let record = Sample.ipv4(.hip) {
+      $0.direction = .egress
+      $0.detail.ingressPhysicalInterface = 4
+      $0.detail.egressPhysicalInterface = 0x0102_0304
+      $0.detail.sourceMACAddress = mac("020a0b0c0d0e")
+      $0.detail.destinationMACAddress = mac("0200000000ff")
+      $0.detail.userID = 4_294_967_295
+      $0.detail.mark = 0xdead_beef
+    }
+    let counters = "00000002 00000003 00000004 01020304 000000000000000a 0000000000001388"
+    let end = "0200000000ff 020a0b0c0d0e 0800 01" + "34323934393637323935 000000000000"
+    #expect(
+      encoded(record, .ipfix)
+        == octets(Self.ipv4Head + counters + Self.absolute + "8b 00 01" + end + "deadbeef"))
+    #expect(encoded(record, .netFlow9) == octets(Self.ipv4Head + counters + Self.upTimes + "8b 00" + end))
+    let root = Sample.ipv6(.hip) {
+      $0.direction = .ingress
+      $0.detail.userID = 0
+    }
+    #expect(
+      encoded(root, .ipfix)
+        == octets(
+          Self.ipv6Head + Self.counters + Self.absolute + "8b 00 01" + "00" + "30" + "000000000000000000000000000000"))
+  }
+
   @Test("counters leave with all their 64 bits, times shifted to the wall clock")
   func wide() {
     var record = Sample.ipv4(.hip)

@@ -11,6 +11,8 @@ func octets(_ hexadecimal: String) -> [UInt8] {
   return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
 }
 
+func mac(_ hexadecimal: String) -> MACAddress { unsafe MACAddress(octets(hexadecimal).span.bytes, at: 0) }
+
 func address(_ text: String) -> IPAddress { IPAddress.parse(text)!.address }
 
 /// Shows records in the buffer that the table would have filled.
@@ -85,6 +87,11 @@ enum Sample {
     return records
   }
 
+  /// One record of each shape and of everything that a source and the NAT table may know beside.
+  static var everyDetailedShape: [FlowRecord] {
+    everyShape.flatMap { record in (0..<64).map { record.detailed($0) } }
+  }
+
   /// One record of each shape that packets bring about: flow labels of IPv6, TCP options of TCP, no inner tag alone.
   static var everyLikelyShape: [FlowRecord] {
     everyShape.filter {
@@ -95,6 +102,17 @@ enum Sample {
 }
 
 extension FlowRecord {
+  fileprivate func detailed(_ bits: Int) -> FlowRecord {
+    var record = self
+    if bits & 1 != 0 { record.isTranslated = true }
+    if bits & 2 != 0 { record.detail.egressPhysicalInterface = 9 }
+    if bits & 4 != 0 { record.detail.sourceMACAddress = mac("020000000001") }
+    if bits & 8 != 0 { record.direction = .ingress }
+    if bits & 16 != 0 { record.detail.userID = 0 }
+    if bits & 32 != 0 { record.detail.mark = 1 }
+    return record
+  }
+
   fileprivate func with(_ bits: Int) -> FlowRecord {
     var record = self
     if bits & 2 != 0 { record.ipOptions = 1 }

@@ -46,12 +46,13 @@ extension [UInt8] {
 /// A Collector that knows only what it has been sent, and notes what breaks the RFCs' rules.
 struct WireCollector {
   struct Template: Equatable {
+    /// Number, octets, enterprise number or 0.
     var fields: [[Int]]
     var isOptions: Bool
     var recordLength: Int { fields.reduce(0) { $0 + $1[1] } }
 
     func offset(of id: Int) -> Int? {
-      guard let place = fields.firstIndex(where: { $0[0] == id }) else { return nil }
+      guard let place = fields.firstIndex(where: { $0[0] == id && $0[2] == 0 }) else { return nil }
       return fields[..<place].reduce(0) { $0 + $1[1] }
     }
   }
@@ -103,9 +104,17 @@ struct WireCollector {
       case (true, 9): (set.body.number(2, 2) + set.body.number(4, 2)) / 4
       default: set.body.number(2, 2)
       }
-    let start = isOptions ? 6 : 4
-    guard set.body.count == start + 4 * count else { return problems.append("template set of another length") }
-    let fields = (0..<count).map { [set.body.number(start + 4 * $0, 2), set.body.number(start + 4 * $0 + 2, 2)] }
+    var (offset, fields) = (isOptions ? 6 : 4, [[Int]]())
+    while fields.count < count, offset + 4 <= set.body.count {
+      let (number, length) = (set.body.number(offset, 2), set.body.number(offset + 2, 2))
+      let isEnterprises = version == 10 && number & 0x8000 != 0
+      guard !isEnterprises || offset + 8 <= set.body.count else { break }
+      fields.append([number & 0x7fff, length, isEnterprises ? set.body.number(offset + 4, 4) : 0])
+      offset += isEnterprises ? 8 : 4
+    }
+    guard fields.count == count, offset == set.body.count else {
+      return problems.append("template set of another length")
+    }
     templates[id] = Template(fields: fields, isOptions: isOptions)
   }
 

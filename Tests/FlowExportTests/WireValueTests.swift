@@ -30,6 +30,7 @@ struct WireValueTests {
   @Test("addresses are written in their 4 or 16 octets")
   func addresses() {
     #expect(written(address("192.0.2.1").ipv4) == [192, 0, 2, 1])
+    #expect(written(mac("020a0b0c0d0e")) == octets("020a0b0c0d0e"))
     #expect(written(address("2001:db8::ff00:42:8329")) == octets("20010db8000000000000ff0000428329"))
   }
 
@@ -38,6 +39,7 @@ struct WireValueTests {
     #expect(written(IPVersion.v6) == [6])
     #expect(written(IPProtocol.sctp) == [132])
     #expect(written(FlowEndReason.lackOfResources) == [5])
+    #expect(written(FlowDirection.egress) == [1])
   }
 
   @Test("a time is 64 bits of milliseconds since 1970")
@@ -51,6 +53,7 @@ struct WireValueTests {
     #expect(written(InterfaceName(text: "eth0")) == octets("65746830 000000000000000000000000"))
     #expect(written(InterfaceName(text: "")) == octets("00000000000000000000000000000000"))
     #expect(written(InterfaceName(text: "abcdefghijklmnopq")) == Array("abcdefghijklmnop".utf8))
+    #expect(written(UserName(text: "4294967295")) == octets("34323934393637323935 000000000000"))
     #expect(written(ShortDescription(text: "x")) == [0x78] + Array(repeating: 0, count: 31))
     #expect(written(InterfaceDescription(text: "x")) == [0x78] + Array(repeating: 0, count: 63))
   }

@@ -13,13 +13,14 @@ struct FlowTableModelTests {
       var octets: UInt64
       var start: Int64
       var end: Int64
+      var detail: PacketDetail
     }
 
     let (active, inactive): (Int64, Int64)
     var flows: [FlowKey: Flow] = [:]
     var ended: [FlowKey: [Flow]] = [:]
 
-    mutating func add(_ observation: PacketObservation) {
+    mutating func add(_ observation: PacketObservation, _ detail: PacketDetail) {
       let (time, octets) = (observation.time.milliseconds, UInt64(observation.octets))
       if var flow = flows[observation.key] {
         if time < flow.start + active, time < flow.end + inactive {
@@ -31,7 +32,7 @@ struct FlowTableModelTests {
         }
         ended[observation.key, default: []].append(flow)
       }
-      flows[observation.key] = Flow(packets: 1, octets: octets, start: time, end: time)
+      flows[observation.key] = Flow(packets: 1, octets: octets, start: time, end: time, detail: detail)
     }
 
     mutating func endAll() {
@@ -48,19 +49,22 @@ struct FlowTableModelTests {
     var subject = try TableUnderTest(active: 20, inactive: 5, maxFlows: 100_000)
     var model = Model(active: 20_000, inactive: 5_000)
     var records: [FlowRecord] = []
-    var now: Int64 = 1_700_000_000_000
+    var (now, details) = (Int64(1_700_000_000_000), UInt32(0))
     for _ in 0..<150 {
-      var packets: [(packet: [UInt8], milliseconds: Int64)] = []
+      var packets: [(packet: [UInt8], milliseconds: Int64, detail: PacketDetail?)] = []
       for _ in 0..<Int.random(in: 1...PacketBatch.capacity, using: &random) {
         let number = Int.random(in: 0..<keys, using: &random)
         var packet = number % 3 == 0 ? Packets.udpIPv6 : Packets.udp
         let port = packet.count - 8
         (packet[port], packet[port + 1]) = (UInt8(number >> 8 & 0xff), UInt8(number & 0xff))
         now += Int64.random(in: 0...longestPause, using: &random) / 64
-        packets.append((packet, now))
+        // Every other packet has a detail, by which it can be told from the others.
+        details += 1
+        let detail = Bool.random(using: &random) ? PacketDetail.numbered(details) : nil
+        packets.append((packet, now, detail))
         var observation = decode(packet).observation
         observation.time = Timestamp(milliseconds: now)
-        model.add(observation)
+        model.add(observation, detail ?? PacketDetail())
       }
       subject.add(packets)
       now += Int64.random(in: 0...longestPause, using: &random)
@@ -74,7 +78,7 @@ struct FlowTableModelTests {
       seen[record.key, default: []].append(
         Model.Flow(
           packets: record.packets, octets: record.octets, start: record.start.milliseconds,
-          end: record.end.milliseconds))
+          end: record.end.milliseconds, detail: record.detail))
     }
     for key in seen.keys { seen[key]?.sort { $0.start < $1.start } }
     #expect(seen == model.ended)

@@ -17,17 +17,19 @@ struct TableUnderTest: ~Copyable {
     table = try FlowTable(configuration)
   }
 
-  mutating func add(_ packet: [UInt8], at milliseconds: Int64) {
+  mutating func add(
+    _ packet: [UInt8], at milliseconds: Int64, direction: FlowDirection? = nil, detail: PacketDetail? = nil
+  ) {
     batch.reset(at: Timestamp(milliseconds: milliseconds))
-    batch.append(packet, at: milliseconds)
+    batch.append(packet, at: milliseconds, direction: direction, detail: detail)
     table.update(batch)
     table.forEachStripe { $0.assertInvariants() }
   }
 
   /// Adds several packets as one batch.
-  mutating func add(_ packets: [(packet: [UInt8], milliseconds: Int64)]) {
+  mutating func add(_ packets: [(packet: [UInt8], milliseconds: Int64, detail: PacketDetail?)]) {
     batch.reset(at: Timestamp(milliseconds: .min))
-    for (packet, milliseconds) in packets { batch.append(packet, at: milliseconds) }
+    for (packet, milliseconds, detail) in packets { batch.append(packet, at: milliseconds, detail: detail) }
     table.update(batch)
     table.forEachStripe { $0.assertInvariants() }
   }

@@ -71,10 +71,35 @@ func decode(
 
 extension PacketBatch {
   /// Adds a raw IP packet at a time.
-  mutating func append(_ bytes: [UInt8], at milliseconds: Int64) {
-    unsafe append(
-      bytes.span.bytes,
-      CaptureMetadata(
-        time: Timestamp(milliseconds: milliseconds), wireLength: bytes.count, linkType: .raw))
+  mutating func append(
+    _ bytes: [UInt8], at milliseconds: Int64, direction: FlowDirection? = nil, detail: PacketDetail? = nil
+  ) {
+    let metadata = CaptureMetadata(
+      time: Timestamp(milliseconds: milliseconds), wireLength: bytes.count, linkType: .raw, direction: direction)
+    if let detail {
+      unsafe append(bytes.span.bytes, metadata, detail: detail)
+    } else {
+      unsafe append(bytes.span.bytes, metadata)
+    }
+  }
+}
+
+extension MACAddress {
+  /// The address of these octets.
+  init(_ hex: String) { unsafe self.init(Packets.octets(hex).span.bytes, at: 0) }
+}
+
+extension PacketDetail {
+  /// A detail in which every value follows from the number.
+  static func numbered(_ number: UInt32) -> PacketDetail {
+    var detail = PacketDetail()
+    detail.ingressPhysicalInterface = number
+    detail.egressPhysicalInterface = number &+ 1
+    unsafe detail.sourceMACAddress = MACAddress(
+      [2, 0, 0, 0, UInt8(number >> 8 & 0xff), UInt8(number & 0xff)].span.bytes, at: 0)
+    detail.destinationMACAddress = MACAddress("02 00 00 00 ff ff")
+    detail.mark = number &* 3
+    detail.userID = number &* 5
+    return detail
   }
 }

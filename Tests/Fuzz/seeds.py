@@ -33,7 +33,7 @@ RAW_IN_FILES = 101      # LINKTYPE_RAW: libpcap turns it to DLT 12
 NO_TRACKING, OWN_SESSIONS = 1, 2
 ONE_FLOW, SEVEN_FLOWS, MANY_FLOWS = 4, 8, 12
 SECONDS, SHORT_ACTIVE, DAY = 16, 32, 48
-ACTIVE_AT_END = 64
+ACTIVE_AT_END, DETAILS = 64, 128
 LONGEST = 120           # octets kept of a packet: every header is among them
 
 A4, B4 = "192.0.2.1", "198.51.100.1"
@@ -220,6 +220,11 @@ def decoder_seeds():
         + packet(udp4(), seconds=6) + HAND_OVER + packet(udp4()), "raw", 0
 
     own = ipv4("192.0.2.1", "192.0.2.9", *udp((9995, 2055), 60))
+    detailed = b"".join(packet(octets[:48], ms=3000, interfaces=interfaces & 255)
+                        for interfaces in range(0, 600, 7) for octets in (udp4(interfaces % 9), udp6(interfaces % 5)))
+    yield "details", detailed + take(20), "raw", DETAILS | SEVEN_FLOWS
+    yield "details-fragments", b"".join(
+        packet(pieces4[place], interfaces=0x11) for place in (2, 1, 0)), "raw", DETAILS
     yield "own-export", packet(own) + packet(udp4()) + packet(own), "raw", OWN_SESSIONS
     flood = b"".join(packet(udp4(port)[:28]) + packet(udp6(port)[:48], ms=1) for port in range(40))
     chance = random.Random(1)
@@ -316,6 +321,9 @@ def capture_seeds():
     yield "timeouts-short", pcap(made("raw", plain * 4, step=700_000_000), RAW_IN_FILES), 16 | 2
     yield "templates-often", pcap(made("raw", plain * 2, step=9 * 10**9), RAW_IN_FILES), 32 | 1
     yield "filter", pcap(few, 1), 64
+    cut = [(moment, octets[:cut], length) for cut, (moment, octets, length) in enumerate(few * 4)]
+    yield "hardware-addresses", pcap(few, 1) + pcap(cut, 1)[24:], 128
+    yield "hardware-addresses-cooked", pcap(made("sll2", plain), 276), 128 | 3
     yield "jumbo", pcap(made("raw", [jumbo6(70_000), jumbo6(0xFFFFFFFF)]), RAW_IN_FILES), 0
     yield "out-of-order", pcap(made("raw", plain * 2)[::-1], RAW_IN_FILES), 3
 

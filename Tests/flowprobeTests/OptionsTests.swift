@@ -23,6 +23,7 @@ struct OptionsTests {
     #expect(options.inactiveTimeout == 15)
     #expect(options.maxflows == 2_000_000)
     #expect(options.fragments == .track)
+    #expect(options.details == RecordedDetails())
     #expect(options.filterExpression == "")
     #expect(meter.export.dest == [])
     #expect(meter.export.exportProtocol == .ipfix)
@@ -59,6 +60,17 @@ struct OptionsTests {
     #expect(export.sendBuffer == 65_536)
     #expect(export.exportRate == 500)
     #expect(export.program == "flowprobe 0.1.0")
+  }
+
+  @Test("details are recorded where asked for, each by itself")
+  func details() throws {
+    let mac = try #require(try metering("-i eth0 --mac")).metering
+    #expect(mac.capture.details == RecordedDetails(hardwareAddresses: true))
+    #expect(try metering("--nflog 1 --mark")?.metering.details == RecordedDetails(mark: true))
+    #expect(try metering("--nflog 1 --uid")?.metering.details == RecordedDetails(userID: true))
+    let file = try #require(try metering("-r file.pcap --mac"))
+    let configuration = try ProbeConfiguration(file.metering, file.netfilter, file.export, file.output)
+    #expect(configuration.details == RecordedDetails(hardwareAddresses: true))
   }
 
   @Test("a file is read with -r or --read, and printed as JSON on request", arguments: ["-r", "--read"])

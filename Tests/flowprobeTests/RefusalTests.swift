@@ -28,6 +28,7 @@ struct RefusalTests {
       ("-r file.pcap --nat-fields", "-r excludes"), ("--natevents 9", "'9' is invalid"),
       ("--natevents=legcay --nflog 5", "'legcay' is invalid"),
       ("--natevents --nat-buffer 64 port 80", "a filter ('port 80') applies to"),
+      ("-i eth0 --mark", "--mark and --uid are known of packets that rules log"), ("-r file.pcap --uid", "--nflog"),
       ("-i eth0 --no-such-option", "--no-such-option"), ("-i", "-i"),
     ])
   func conflicts(arguments: String, text: String) throws {

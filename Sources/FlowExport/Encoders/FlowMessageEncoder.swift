@@ -67,10 +67,9 @@ public final class FlowMessageEncoder {
 
   private func empty(_ send: (RawSpan) -> Void) {
     var offset = 0
-    for contents in batch.contents {
-      let length = Int(contents.length)
-      unsafe send(RawSpan(_unsafeStart: batch.octets.bytes + offset, byteCount: length))
-      offset += length
+    for length in batch.lengths {
+      unsafe send(RawSpan(_unsafeStart: batch.octets.bytes + offset, byteCount: Int(length)))
+      offset += Int(length)
     }
     batch.removeAll()
   }

@@ -7,16 +7,15 @@ internal import FlowMeter
 /// Lying side by side they can leave in one system call. Not thread-safe; one a destination.
 struct MessageBatch: ~Copyable {
   /// How many messages may wait.
-  static let capacity = 192
-  /// Room that ``isFull`` leaves: for a message of data, and for a refresh of all templates that there can be (240
-  /// shapes of flows) on the narrowest path, where four templates fill a message.
-  static let reserve = 96
+  static let capacity = 120
+  /// Room that ``isFull`` leaves for what one append adds: a message of data, one of a new template, or those of 64
+  /// options records on the narrowest path. A refresh of the templates stops at ``isFull`` and goes on later.
+  static let reserve = 24
   /// No message is longer.
   static let longestMessage = 1472
 
   /// What one message carries.
   struct Contents {
-    var length: UInt16 = 0
     /// Data Records of Flows and what they counted: what is lost if the message is.
     var flows = FlowTotals()
     /// NAT events: the same.
@@ -42,7 +41,7 @@ struct MessageBatch: ~Copyable {
     precondition(count < Self.capacity, "messages were not sent in time")
     octets.append(message)
     lengths.append(UInt16(message.count))
-    contents.append(Contents(length: UInt16(message.count), flows: flows, events: events))
+    contents.append(Contents(flows: flows, events: events))
   }
 
   mutating func removeAll() {

@@ -37,7 +37,8 @@ protocol MessageEncoder: AnyObject {
   func append(
     _ kind: OptionsKind, _ records: [ExporterOptions], at instant: ExportInstant, to batch: inout MessageBatch)
 
-  /// Sends every template, at the start and after the collector was lost. NetFlow v5 has none.
+  /// Sends every template, at the start and after the collector was lost; those of options first, and what the batch
+  /// has no room for ahead of the next data. NetFlow v5 has none.
   func sendTemplates(at instant: ExportInstant, to batch: inout MessageBatch)
 
   /// Whether the refresh rules call for the templates.

@@ -30,7 +30,8 @@ struct PendingSet: ~Copyable {
 
 /// The pending sets of an encoder, by the shape of their records.
 ///
-/// Memory of its own, so that a record is appended without the bookkeeping of an array of objects.
+/// Memory of its own, so that a record is appended without the bookkeeping of an array of objects; address space for
+/// all shapes, of which those that occur are touched.
 @safe struct PendingSets: ~Copyable {
   private let sets: UnsafeMutablePointer<PendingSet>
   /// By shape: the set's place + 1, or 0.
@@ -82,6 +83,4 @@ struct PendingSet: ~Copyable {
       return unsafe sets + place
     }
   }
-
-  var templates: [Template<FlowRecord>] { (0..<count).map { self[$0].template } }
 }

@@ -31,6 +31,7 @@ final class TemplateEncoder: MessageEncoder {
   /// By ``NATEventShape``; nil before the first event of the shape.
   private var pendingEvents = [PendingEvents?](repeating: nil, count: NATEventShape.allCases.count)
   private var optionsTemplates: [(kind: OptionsKind, template: Template<ExporterOptions>)] = []
+  private var templateSets = TemplateSets()
   private var nextTemplateID: UInt16 = 256
   private var messagesSinceTemplates = 0
   private var templatesSentAt: Timestamp?
@@ -39,8 +40,11 @@ final class TemplateEncoder: MessageEncoder {
     self.format = format
     self.configuration = configuration
     self.messageLimit = messageLimit
+    // The first sets of a refresh are those of the options, whose records do not wait for its end.
     for kind in OptionsKind.allCases {
-      optionsTemplates.append((kind, makeTemplate(kind)))
+      let template = makeTemplate(kind)
+      optionsTemplates.append((kind, template))
+      templateSets.add(format.templateSet(template))
     }
   }
 
@@ -48,6 +52,7 @@ final class TemplateEncoder: MessageEncoder {
     _ records: borrowing FlowRecordBuffer, from next: inout Int, at instant: ExportInstant,
     to batch: inout MessageBatch, rejected: inout FlowTotals
   ) {
+    guard refreshTemplates(at: instant, to: &batch) else { return }
     let room = messageLimit - format.headerLength - Self.setHeaderLength - (format.alignment - 1)
     while next < records.count, !batch.isFull {
       let place =
@@ -65,7 +70,7 @@ final class TemplateEncoder: MessageEncoder {
   ) -> Int {
     let shape = FlowShape(record)
     let template = Template(id: takeTemplateID(), fields: shape.fields(for: format.dialect))
-    if templatesSentAt != nil { sendTemplates([template], [], [], at: instant, to: &batch) }
+    announce(template, at: instant, to: &batch)
     return pending.add(template, shape)
   }
 
@@ -73,6 +78,7 @@ final class TemplateEncoder: MessageEncoder {
     _ events: [NATEvent], from next: inout Int, at instant: ExportInstant, to batch: inout MessageBatch,
     rejected: inout UInt64
   ) {
+    guard refreshTemplates(at: instant, to: &batch) else { return }
     let room = messageLimit - format.headerLength - Self.setHeaderLength - (format.alignment - 1)
     while next < events.count, !batch.isFull {
       let shape = NATEventShape(events[next])
@@ -80,7 +86,7 @@ final class TemplateEncoder: MessageEncoder {
       if pending.records.count + pending.template.recordLength > room {
         beginMessage(at: instant)
         let count = moveToMessage(pending)
-        endMessage(dataRecords: Int(count), templateRecords: 0, events: count, at: instant, to: &batch)
+        endMessage(dataRecords: Int(count), events: count, at: instant, to: &batch)
       }
       pending.append(events[next], at: instant)
       next += 1
@@ -91,7 +97,7 @@ final class TemplateEncoder: MessageEncoder {
     for shape: NATEventShape, at instant: ExportInstant, to batch: inout MessageBatch
   ) -> PendingEvents {
     let template = Template(id: takeTemplateID(), fields: shape.fields(configuration.natEventCodes))
-    if templatesSentAt != nil { sendTemplates([], [template], [], at: instant, to: &batch) }
+    announce(template, at: instant, to: &batch)
     let pending = PendingEvents(template)
     pendingEvents[shape.rawValue] = pending
     return pending
@@ -107,10 +113,11 @@ final class TemplateEncoder: MessageEncoder {
   private func sendFull(_ place: Int, at instant: ExportInstant, to batch: inout MessageBatch) {
     beginMessage(at: instant)
     let flows = moveToMessage(place)
-    endMessage(dataRecords: Int(flows.flows), templateRecords: 0, flows: flows, at: instant, to: &batch)
+    endMessage(dataRecords: Int(flows.flows), flows: flows, at: instant, to: &batch)
   }
 
   func flush(at instant: ExportInstant, to batch: inout MessageBatch) -> Bool {
+    guard refreshTemplates(at: instant, to: &batch) else { return false }
     var (flows, events) = (FlowTotals(), UInt64(0))
     /// Opens the message that the next set goes to; false where the batch has no room for it.
     func makeRoom(_ records: Int) -> Bool {
@@ -123,8 +130,7 @@ final class TemplateEncoder: MessageEncoder {
     }
     func end() {
       endMessage(
-        dataRecords: Int(flows.flows + events), templateRecords: 0, flows: flows, events: events, at: instant,
-        to: &batch)
+        dataRecords: Int(flows.flows + events), flows: flows, events: events, at: instant, to: &batch)
       (flows, events) = (FlowTotals(), 0)
     }
     for place in 0..<pending.count where pending[place].flows.flows > 0 {
@@ -132,13 +138,11 @@ final class TemplateEncoder: MessageEncoder {
       flows.add(moveToMessage(place))
     }
     for case let pending? in pendingEvents where pending.count > 0 {
-      guard makeRoom(pending.records.count) else {
-        return false
-      }
+      guard makeRoom(pending.records.count) else { return false }
       events += moveToMessage(pending)
     }
     if flows.flows + events > 0 { end() }
-    return true
+    return !templateSets.isRefreshing
   }
 
   /// Makes a set's records the next Data Set of the message, and says what they are.
@@ -164,7 +168,7 @@ final class TemplateEncoder: MessageEncoder {
   }
 
   private func endMessage(
-    dataRecords: Int, templateRecords: Int, flows: FlowTotals = FlowTotals(), events: UInt64 = 0,
+    dataRecords: Int = 0, templateRecords: Int = 0, flows: FlowTotals = FlowTotals(), events: UInt64 = 0,
     at instant: ExportInstant, to batch: inout MessageBatch
   ) {
     format.finish(&message, records: dataRecords + templateRecords)
@@ -200,52 +204,34 @@ final class TemplateEncoder: MessageEncoder {
   func sendTemplates(at instant: ExportInstant, to batch: inout MessageBatch) {
     messagesSinceTemplates = 0
     templatesSentAt = instant.now
-    sendTemplates(
-      pending.templates, pendingEvents.compactMap { $0?.template }, optionsTemplates.map(\.template), at: instant,
-      to: &batch)
+    templateSets.beginRefresh()
+    refreshTemplates(at: instant, to: &batch)
   }
 
-  /// One Template Set and, a template each, the Options Template Sets, in as many messages as they need.
-  private func sendTemplates(
-    _ flows: [Template<FlowRecord>], _ events: [Template<NATEvent>], _ options: [Template<ExporterOptions>],
-    at instant: ExportInstant, to batch: inout MessageBatch
-  ) {
-    var count = 0
-    beginMessage(at: instant)
-    func makeRoom(_ length: Int) {
-      guard message.count + Self.setHeaderLength + length > messageLimit, count > 0 else { return }
-      endMessage(dataRecords: 0, templateRecords: count, at: instant, to: &batch)
-      count = 0
+  /// Goes on with a refresh that is under way until the batch is full. Returns whether none is any more: data waits for
+  /// its end.
+  @discardableResult
+  private func refreshTemplates(at instant: ExportInstant, to batch: inout MessageBatch) -> Bool {
+    while templateSets.isRefreshing {
+      if batch.isFull { return false }
       beginMessage(at: instant)
+      let count = templateSets.append(to: &message, limit: messageLimit)
+      endMessage(templateRecords: count, at: instant, to: &batch)
     }
-    // Template id and field count, then id and length of each field (RFC 7011 section 3.4.1).
-    func append<Record>(_ template: Template<Record>) {
-      makeRoom(4 + 4 * template.fields.count)
-      let start = beginSet(format.templateSetID)
-      message.append(template.id)
-      message.append(UInt16(template.fields.count))
-      appendSpecifiers(template)
-      endSet(start, alignment: 1)
-      count += 1
-    }
-    for template in flows { append(template) }
-    for template in events { append(template) }
-    for template in options {
-      makeRoom(6 + 4 * template.fields.count)
-      let start = beginSet(format.optionsTemplateSetID)
-      format.writeOptionsTemplateHeader(template, to: &message)
-      appendSpecifiers(template)
-      endSet(start, alignment: 1)
-      count += 1
-    }
-    if count > 0 { endMessage(dataRecords: 0, templateRecords: count, at: instant, to: &batch) }
+    return true
   }
 
-  private func appendSpecifiers<Record>(_ template: Template<Record>) {
-    for field in template.fields {
-      message.append(field.id)
-      message.append(UInt16(field.length))
-    }
+  /// Sends a new template, ahead of its first record.
+  private func announce<Record>(
+    _ template: Template<Record>, at instant: ExportInstant, to batch: inout MessageBatch
+  ) {
+    let set = format.templateSet(template)
+    templateSets.add(set)
+    // Before the first refresh it waits for that.
+    guard templatesSentAt != nil else { return }
+    beginMessage(at: instant)
+    message.append(set)
+    endMessage(templateRecords: 1, at: instant, to: &batch)
   }
 
   private func makeTemplate(_ kind: OptionsKind) -> Template<ExporterOptions> {
@@ -271,7 +257,7 @@ final class TemplateEncoder: MessageEncoder {
         template.encode(record, at: instant, to: &message)
         endSet(set, alignment: format.alignment)
       }
-      endMessage(dataRecords: slice.count, templateRecords: 0, at: instant, to: &batch)
+      endMessage(dataRecords: slice.count, at: instant, to: &batch)
     }
   }
 }

@@ -168,7 +168,7 @@ public final class CollectorExporter: FlowRecordConsumer {
       }
       for i in next..<next + outcome.sent {
         counters.messages += 1
-        counters.octets += UInt64(batch.contents[i].length)
+        counters.octets += UInt64(batch.lengths[i])
         counters.sent.add(batch.contents[i].flows)
         counters.natEvents.sent += batch.contents[i].events
       }

@@ -7,8 +7,11 @@ internal import FlowMeter
 /// Template, length, encoding, JSON and the list of fields follow from it; to export one more value is one line in one
 /// group of ``FlowFields`` or its siblings.
 @safe struct Field<Record>: Sendable {
-  /// The Information Element's number (IANA "IPFIX Information Elements"; in v9 the Field Type).
+  /// The Information Element's number (IANA "IPFIX Information Elements"; in v9 the Field Type), or its number among
+  /// those of ``enterprise``.
   let id: UInt16
+  /// Whose element it is (IANA "Private Enterprise Numbers"); nil: the registry's. Only IPFIX can say so.
+  var enterprise: UInt32?
   /// The Information Element's name.
   let name: String
   /// Octets on the wire.
@@ -35,10 +38,10 @@ internal import FlowMeter
 extension Field {
   /// A stored number.
   init<Value: WireValue & FixedWidthInteger>(
-    _ id: UInt16, _ name: String, _ path: any KeyPath<Record, Value> & Sendable
+    _ id: UInt16, of enterprise: UInt32? = nil, _ name: String, _ path: any KeyPath<Record, Value> & Sendable
   ) {
     unsafe self.init(
-      id: id, name: name, length: Value.wireLength,
+      id: id, enterprise: enterprise, name: name, length: Value.wireLength,
       encoding: .number(offset: Self.offset(path), octets: Value.wireLength), json: { $0[keyPath: path].json })
   }
 

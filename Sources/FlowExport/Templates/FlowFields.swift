@@ -5,8 +5,8 @@ internal import FlowMeter
 /// The Information Elements of a Flow Record, in the groups of which templates are made.
 ///
 /// A template is the concatenation of the groups that the record's shape calls for, in the order of
-/// ``FlowShape/fields(for:)``. Only elements up to 433 and none of an enterprise: a collector that meets one it does
-/// not know may drop the whole template.
+/// ``FlowShape/fields(for:)``. Only elements up to 433, and none of an enterprise but ``mark``: a collector that meets
+/// one it does not know may drop the whole template.
 public enum FlowFields {
   typealias Group = [Field<FlowRecord>]
 
@@ -44,6 +44,11 @@ public enum FlowFields {
     Field(10, "ingressInterface", \.key.ingressInterface),
     Field(14, "egressInterface", \.egressInterface),
   ]
+  /// The ports of a bridge or a bond.
+  static let physicalInterfaces: Group = [
+    Field(252, "ingressPhysicalInterface", \.detail.ingressPhysicalInterface),
+    Field(253, "egressPhysicalInterface", \.detail.egressPhysicalInterface),
+  ]
   static let counters: Group = [
     Field(2, "packetDeltaCount", \.packets),
     Field(1, "octetDeltaCount", \.octets),
@@ -80,6 +85,11 @@ public enum FlowFields {
     Field(228, "postNAPTDestinationTransportPort", \.postNAPTDestinationPort),
   ]
 
+  static let hardwareAddresses: Group = [
+    Field(80, "destinationMacAddress", octets: \.detail.destinationMACAddress),
+    Field(56, "sourceMacAddress", octets: \.detail.sourceMACAddress),
+  ]
+
   /// vlanId is what every collector reads; the dot1q elements tell the rest to those that know them.
   static let vlan: Group = [Field(58, "vlanId") { FlowRecord.vlan($0.key.outerTag).id }]
   static let outerTag: Group = [
@@ -94,4 +104,10 @@ public enum FlowFields {
   static let etherType: Group = [
     Field(256, "ethernetType") { $0.key.version == .v4 ? UInt16(0x0800) : UInt16(0x86dd) }
   ]
+  static let direction: Group = [Field(61, "flowDirection") { $0.direction ?? .ingress }]
+
+  /// The owner of the sending socket by number: who that is, the names of another machine do not tell.
+  static let user: Group = [Field(371, "userName") { UserName(text: String($0.detail.userID ?? 0)) }]
+  /// The netfilter project's element (Private Enterprise Number 21373), as ulogd2 exports it.
+  static let mark: Group = [Field(4, of: 21373, "netfilterMark", \.detail.mark)]
 }

@@ -5,13 +5,14 @@ public import FlowMeter
 /// Which groups of fields a record has: records of one shape share a template.
 struct FlowShape: RawRepresentable, Hashable, Sendable {
   /// Bit 0 IPv6; 1 IP options or extension headers; 2 flow label; 3 TCP options; 4 a VLAN tag; 5 a second one;
-  /// 6 to 8 the ``Transport``; 9 translated.
+  /// 6 to 8 the ``Transport``; 9 translated; 10 physical interfaces; 11 MAC addresses; 12 a direction; 13 a user;
+  /// 14 a mark.
   var rawValue: UInt16
 
-  /// How many shapes there can be.
-  static let count = 1024
+  /// What raw values are below.
+  static let count = 1 << 15
 
-  enum Transport: UInt16 {
+  enum Transport: UInt16, CaseIterable {
     case none, ports, icmp, igmp, ipsec
 
     /// By the protocol whose header was decoded.
@@ -38,7 +39,28 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     if record.key.outerTag | record.key.innerTag != 0 { bits |= 1 << 4 }
     if record.key.innerTag != 0 { bits |= 1 << 5 }
     if record.isTranslated { bits |= 1 << 9 }
+    if record.direction != nil { bits |= 1 << 12 }
+    if !record.detail.isEmpty { bits |= Self.bits(of: record.detail) }
     rawValue = bits | Transport(record.key.protocol).rawValue << 6
+  }
+
+  private static func bits(of detail: PacketDetail) -> UInt16 {
+    var bits: UInt16 = 0
+    if detail.ingressPhysicalInterface | detail.egressPhysicalInterface != 0 { bits |= 1 << 10 }
+    if !detail.sourceMACAddress.isZero || !detail.destinationMACAddress.isZero { bits |= 1 << 11 }
+    if detail.userID != nil { bits |= 1 << 13 }
+    if detail.mark != 0 { bits |= 1 << 14 }
+    return bits
+  }
+
+  /// A shape of each IP version and transport with all that there can be beside: as a bit adds groups and takes none
+  /// away, every field is in one of them.
+  fileprivate static var fullest: [FlowShape] {
+    Transport.allCases.flatMap { transport in
+      [0, 1].map { version in
+        FlowShape(rawValue: UInt16(count - 1) & ~(7 << 6 | 1) | transport.rawValue << 6 | version)
+      }
+    }
   }
 
   private func has(_ bit: UInt16) -> Bool { rawValue & 1 << bit != 0 }
@@ -56,23 +78,29 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     case (.ports, _): fields += FlowFields.ports
     case (.none, _), (.igmp, _), (.ipsec, _): break
     }
-    fields += FlowFields.interfaces + FlowFields.counters
+    fields += FlowFields.interfaces
+    if has(10) { fields += FlowFields.physicalInterfaces }
+    fields += FlowFields.counters
     fields += format == .ipfix ? FlowFields.absoluteTimes : FlowFields.upTimes
     fields += FlowFields.protocolAndClass
     if format == .ipfix { fields += FlowFields.endReason }
     if has(3) { fields += FlowFields.tcpOptions }
     if transport == .igmp { fields += FlowFields.igmp }
     if transport == .ipsec { fields += FlowFields.ipsec }
+    if has(11) { fields += FlowFields.hardwareAddresses }
     if has(4) {
       fields += FlowFields.vlan
       if format == .ipfix { fields += FlowFields.outerTag }
       if has(5), format == .ipfix { fields += FlowFields.innerTag }
-      fields += FlowFields.etherType
     }
+    if has(4) || has(11) { fields += FlowFields.etherType }
+    if has(12) { fields += FlowFields.direction }
     if has(9) {
       fields += isIPv6 ? FlowFields.postNATIPv6 : FlowFields.postNATIPv4
       if transport == .ports { fields += FlowFields.postNAPT }
     }
+    if has(13) { fields += FlowFields.user }
+    if has(14), format == .ipfix { fields += FlowFields.mark }
     return fields
   }
 }
@@ -86,6 +114,8 @@ enum FieldDialect: Sendable {
 /// A line of the list of fields.
 public struct FieldDescription: Hashable, Sendable {
   public let id: UInt16
+  /// Whose element it is (IANA "Private Enterprise Numbers"); nil: IANA's "IPFIX Information Elements".
+  public let enterprise: UInt32?
   public let name: String
   public let length: Int
   public var isInIPFIX: Bool
@@ -93,26 +123,25 @@ public struct FieldDescription: Hashable, Sendable {
 }
 
 extension FlowFields {
-  /// Every field that a Flow Record may have, by number.
+  /// Every field that a Flow Record may have, by number; those of enterprises last.
   public static var list: [FieldDescription] {
-    var list: [UInt16: FieldDescription] = [:]
-    for dialect in [FieldDialect.ipfix, .netFlow9] {
-      for bits in 0..<UInt16(FlowShape.count) {
-        guard FlowShape.Transport(rawValue: bits >> 6 & 7) != nil else { continue }
-        for field in FlowShape(rawValue: bits).fields(for: dialect) {
-          var line =
-            list[field.id]
-            ?? FieldDescription(
-              id: field.id, name: field.name, length: field.length, isInIPFIX: false, isInNetFlow9: false)
-          switch dialect {
-          case .ipfix: line.isInIPFIX = true
-          case .netFlow9: line.isInNetFlow9 = true
-          }
-          list[field.id] = line
+    var list: [UInt64: FieldDescription] = [:]
+    for (dialect, shape) in FlowShape.fullest.flatMap({ [(FieldDialect.ipfix, $0), (.netFlow9, $0)] }) {
+      for field in shape.fields(for: dialect) {
+        let number = UInt64(field.enterprise ?? 0) << 16 | UInt64(field.id)
+        var line =
+          list[number]
+          ?? FieldDescription(
+            id: field.id, enterprise: field.enterprise, name: field.name, length: field.length, isInIPFIX: false,
+            isInNetFlow9: false)
+        switch dialect {
+        case .ipfix: line.isInIPFIX = true
+        case .netFlow9: line.isInNetFlow9 = true
         }
+        list[number] = line
       }
     }
-    return list.values.sorted { $0.id < $1.id }
+    return list.sorted { $0.key < $1.key }.map(\.value)
   }
 }
 

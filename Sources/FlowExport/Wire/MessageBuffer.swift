@@ -24,7 +24,7 @@
 
   var bytes: UnsafeRawPointer { unsafe UnsafeRawPointer(storage) }
 
-  /// What has been written, as a copy: for tests.
+  /// What has been written, as a copy.
   var copy: [UInt8] { unsafe Array(UnsafeRawBufferPointer(start: storage, count: count)) }
 
   mutating func removeAll() { count = 0 }
@@ -42,6 +42,10 @@
 
   mutating func append(zeros length: Int) {
     unsafe reserve(length).initializeMemory(as: UInt8.self, repeating: 0, count: length)
+  }
+
+  mutating func append(_ octets: [UInt8]) {
+    unsafe octets.withUnsafeBytes { unsafe reserve($0.count).copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
   }
 
   mutating func append(_ other: borrowing MessageBuffer, from start: Int = 0) {

@@ -73,6 +73,22 @@ extension FlowEndReason: WireValue {
   public var json: String { rawValue.json }
 }
 
+extension FlowDirection: WireValue {
+  public static var wireLength: Int { 1 }
+  @unsafe public func write(to octets: UnsafeMutableRawPointer) { unsafe rawValue.write(to: octets) }
+  public var json: String { rawValue.json }
+}
+
+extension MACAddress: WireValue {
+  public static var wireLength: Int { 6 }
+
+  @unsafe public func write(to octets: UnsafeMutableRawPointer) {
+    unsafe octets.storeBytes(of: self, as: MACAddress.self)
+  }
+
+  public var json: String { "\"\(text)\"" }
+}
+
 /// dateTimeMilliseconds: 64 bits since 1970 (RFC 7011 section 6.1.8).
 extension Timestamp: WireValue {
   public static var wireLength: Int { 8 }
@@ -122,6 +138,12 @@ public struct InterfaceName: FixedText {
 /// An interface's alias and speed: 64 octets.
 public struct InterfaceDescription: FixedText {
   public static var wireLength: Int { 64 }
+  public var text: String
+}
+
+/// Who owns a socket: 16 octets.
+public struct UserName: FixedText {
+  public static var wireLength: Int { 16 }
   public var text: String
 }
 

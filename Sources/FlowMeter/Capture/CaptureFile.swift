@@ -10,14 +10,19 @@ public final class CaptureFile: PacketSource {
   public let name: String
   private let handle: PcapHandle
   private let ingressInterface: UInt32
+  private let details: RecordedDetails
 
   /// - Parameters:
   ///   - path: the file; `-` is standard input.
   ///   - filter: a pcap-filter expression; empty takes every packet.
   ///   - ingressInterface: the ifIndex to report; default 0, not known.
-  public init(path: String, filter: String = "", ingressInterface: UInt32 = 0) throws(CaptureError) {
+  ///   - details: what is recorded beside; frames have hardware addresses. Default: nothing.
+  public init(
+    path: String, filter: String = "", ingressInterface: UInt32 = 0, details: RecordedDetails = RecordedDetails()
+  ) throws(CaptureError) {
     name = path == "-" ? "standard input" : path
     self.ingressInterface = ingressInterface
+    self.details = details
     let stream = unsafe try Self.open(path, name)
     // The C library's own buffer would take a system call for every 4 KiB.
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
@@ -49,7 +54,7 @@ public final class CaptureFile: PacketSource {
   }
 
   public func receive(timeout: Duration, into batch: inout PacketBatch) throws(CaptureError) -> ReceiveOutcome {
-    let result = handle.dispatch(into: &batch, ingressInterface: ingressInterface, clock: nil)
+    let result = handle.dispatch(into: &batch, ingressInterface: ingressInterface, clock: nil, details)
     if result > 0 { return .more }
     if result == 0 { return .end }
     throw .damagedFile(name: name, reason: handle.lastError)

@@ -20,6 +20,8 @@ public final class CaptureInterface: PacketSource {
     public var bufferSize = 64 << 20
     /// A pcap-filter expression; empty takes every packet.
     public var filter = ""
+    /// What is recorded beside; frames have hardware addresses. Default: nothing.
+    public var details = RecordedDetails()
 
     public init() {}
   }
@@ -63,12 +65,13 @@ public final class CaptureInterface: PacketSource {
   public func receive(timeout: Duration, into batch: inout PacketBatch) throws(CaptureError) -> ReceiveOutcome {
     guard let session else { return reopen(within: timeout) }
     let reading = clock.reading()
-    var result = session.handle.dispatch(into: &batch, ingressInterface: session.ifIndex, clock: reading)
+    let details = configuration.details
+    var result = session.handle.dispatch(into: &batch, ingressInterface: session.ifIndex, clock: reading, details)
     if result == 0, batch.count == 0 {
       // A ring whose block is not full shows nothing until the kernel retires the block: wait for that.
       wait(on: session.descriptor, timeout)
       result = session.handle.dispatch(
-        into: &batch, ingressInterface: session.ifIndex, clock: clock.reading())
+        into: &batch, ingressInterface: session.ifIndex, clock: clock.reading(), details)
     }
     guard result < 0 else { return .more }
     let reason = session.handle.lastError

@@ -40,18 +40,23 @@ internal import Glibc
     let linkType: LinkType
     let ingressInterface: UInt32
     let clock: LiveClock?
+    let details: RecordedDetails
   }
 
   /// Puts packets into the batch until it is full or none are left.
   ///
-  /// - Parameter clock: turns wall-clock stamps to the table's time; nil takes them as they are.
+  /// - Parameters:
+  ///   - clock: turns wall-clock stamps to the table's time; nil takes them as they are.
+  ///   - details: what is recorded beside; of it frames have the hardware addresses.
   /// - Returns: what pcap_dispatch returns: a count, 0 where there was none, or an error below 0.
-  func dispatch(into batch: inout PacketBatch, ingressInterface: UInt32, clock: LiveClock?) -> Int32 {
+  func dispatch(
+    into batch: inout PacketBatch, ingressInterface: UInt32, clock: LiveClock?, _ details: RecordedDetails
+  ) -> Int32 {
     let room = Int32(PacketBatch.capacity - batch.count)
     guard room > 0 else { return 0 }
     return unsafe withUnsafeMutablePointer(to: &batch) { batch in
       var delivery = unsafe Delivery(
-        batch: batch, linkType: linkType, ingressInterface: ingressInterface, clock: clock)
+        batch: batch, linkType: linkType, ingressInterface: ingressInterface, clock: clock, details: details)
       return unsafe withUnsafeMutablePointer(to: &delivery) { delivery in
         unsafe delivery.withMemoryRebound(to: UInt8.self, capacity: 1) { user in
           unsafe pcap_dispatch(
@@ -65,11 +70,15 @@ internal import Glibc
               var time = Timestamp(seconds: header.ts.tv_sec, nanoseconds: header.ts.tv_usec)
               if let clock = unsafe delivery.pointee.clock { time = clock.time(ofStamp: time) }
               let span = unsafe RawSpan(_unsafeStart: bytes, byteCount: Int(header.caplen))
-              unsafe delivery.pointee.batch.pointee.append(
-                span,
-                CaptureMetadata(
-                  time: time, wireLength: Int(header.len), linkType: delivery.pointee.linkType,
-                  ingressInterface: delivery.pointee.ingressInterface))
+              let metadata = unsafe CaptureMetadata(
+                time: time, wireLength: Int(header.len), linkType: delivery.pointee.linkType,
+                ingressInterface: delivery.pointee.ingressInterface)
+              if unsafe !delivery.pointee.details.hardwareAddresses {
+                unsafe delivery.pointee.batch.pointee.append(span, metadata)
+              } else {
+                let detail = LinkHeader.hardwareAddresses(span, metadata.linkType)
+                unsafe delivery.pointee.batch.pointee.append(span, metadata, detail: detail)
+              }
             }, user)
         }
       }

@@ -2,6 +2,13 @@
 //
 // Unsafe: owns two allocations whose sizes are fixed at init; positions are masked or checked against them.
 
+/// A later fragment that waits for its datagram's first one.
+struct WaitingFragment {
+  var observation = PacketObservation()
+  /// Meant where the observation has one.
+  var detail = PacketDetail()
+}
+
 /// Gives later fragments the ports of their datagram's first one.
 ///
 /// **Held.** The transport word of each first fragment seen in the last 30 seconds (Linux's own reassembly time), in
@@ -46,7 +53,7 @@
 
   private let firsts: UnsafeMutablePointer<First>
   /// A ring, oldest at `heldHead`; an entry whose observation was released early has fragment `.none`.
-  private let held: UnsafeMutablePointer<PacketObservation>
+  private let held: UnsafeMutablePointer<WaitingFragment>
   private var heldHead = 0
   private var heldCount = 0
   /// How many fragments wait for their first one.
@@ -59,7 +66,7 @@
     unsafe firsts = .allocate(capacity: count)
     unsafe firsts.initialize(repeating: First(), count: count)
     unsafe held = .allocate(capacity: Self.mostHeld)
-    unsafe held.initialize(repeating: PacketObservation(), count: Self.mostHeld)
+    unsafe held.initialize(repeating: WaitingFragment(), count: Self.mostHeld)
   }
 
   deinit {
@@ -75,7 +82,7 @@
   }
 
   /// Remembers a first fragment, and hands over the fragments of its datagram that came before it.
-  func note(first observation: borrowing PacketObservation, release: (PacketObservation) -> Void) {
+  func note(first observation: borrowing PacketObservation, release: (WaitingFragment) -> Void) {
     let datagram = Datagram(observation)
     let set = unsafe set(datagram)
     var oldest = 0
@@ -92,10 +99,12 @@
 
     for i in 0..<heldCount {
       let place = unsafe held + (heldHead + i) % Self.mostHeld
-      guard unsafe place.pointee.fragment != .none, unsafe Datagram(place.pointee) == datagram else { continue }
-      unsafe complete(&place.pointee, observation.key.transportWord)
+      guard unsafe place.pointee.observation.fragment != .none,
+        unsafe Datagram(place.pointee.observation) == datagram
+      else { continue }
+      unsafe complete(&place.pointee.observation, observation.key.transportWord)
       release(unsafe place.pointee)
-      unsafe place.pointee.fragment = .none
+      unsafe place.pointee.observation.fragment = .none
       waiting -= 1
     }
   }
@@ -121,18 +130,18 @@
   }
 
   /// Keeps a later fragment until its first one comes. Hands over the oldest one kept where there is no room.
-  func hold(_ observation: PacketObservation, release: (PacketObservation) -> Void) {
+  func hold(_ fragment: WaitingFragment, release: (WaitingFragment) -> Void) {
     if heldCount == Self.mostHeld { releaseOldest(release) }
-    unsafe held[(heldHead + heldCount) % Self.mostHeld] = observation
+    unsafe held[(heldHead + heldCount) % Self.mostHeld] = fragment
     heldCount += 1
     waiting += 1
   }
 
   /// Hands over the fragments that have waited long enough at `now`; all of them where it is nil.
-  func releaseOverdue(at now: Timestamp?, release: (PacketObservation) -> Void) {
+  func releaseOverdue(at now: Timestamp?, release: (WaitingFragment) -> Void) {
     while heldCount > 0 {
-      if let now, unsafe held[heldHead].fragment != .none,
-        unsafe now.milliseconds &- held[heldHead].time.milliseconds < Self.holdTime
+      if let now, unsafe held[heldHead].observation.fragment != .none,
+        unsafe now.milliseconds &- held[heldHead].observation.time.milliseconds < Self.holdTime
       {
         return
       }
@@ -140,8 +149,8 @@
     }
   }
 
-  private func releaseOldest(_ release: (PacketObservation) -> Void) {
-    if unsafe held[heldHead].fragment != .none {
+  private func releaseOldest(_ release: (WaitingFragment) -> Void) {
+    if unsafe held[heldHead].observation.fragment != .none {
       release(unsafe held[heldHead])
       waiting -= 1
     }

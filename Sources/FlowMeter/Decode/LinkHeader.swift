@@ -94,9 +94,12 @@ struct LinkHeader {
     case .ipv4: version = .v4
     case .ipv6: version = .v6
     case .null, .loop: try parseLoopback(bytes)
-    case .linuxSLL: try parseEtherType(bytes, at: 14)
+    case .linuxSLL:
+      // packet type (2), ARPHRD type (2), length of the address (2), address (8), protocol (2)
+      try parseEtherType(bytes, at: 14)
     case .linuxSLL2:
-      // protocol (2), reserved (2), interface index (4), ARPHRD type (2), packet type (1), address (1 + 8)
+      // protocol (2), reserved (2), interface index (4), ARPHRD type (2), packet type (1), length of the address (1),
+      // address (8)
       guard bytes.byteCount >= 20 else { throw .linkHeaderTruncated }
       interface = bytes.uint32(at: 4)
       try parseEtherType(bytes.uint16(at: 0), bytes, payloadAt: 20)
@@ -106,6 +109,23 @@ struct LinkHeader {
     case .pppoe: try parsePPPoE(bytes, at: 0)
     default: throw .notIP
     }
+  }
+
+  /// The addresses in the header: of Ethernet both, of Linux cooked capture the sender's where it has six octets.
+  /// Nothing where there are none or the header is cut off.
+  static func hardwareAddresses(_ bytes: RawSpan, _ type: LinkType) -> PacketDetail {
+    var detail = PacketDetail()
+    switch type {
+    case .ethernet where bytes.byteCount >= 14:
+      detail.destinationMACAddress = MACAddress(bytes, at: 0)
+      detail.sourceMACAddress = MACAddress(bytes, at: 6)
+    case .linuxSLL where bytes.byteCount >= 16 && bytes.uint16(at: 4) == 6:
+      detail.sourceMACAddress = MACAddress(bytes, at: 6)
+    case .linuxSLL2 where bytes.byteCount >= 20 && bytes.octet(at: 11) == 6:
+      detail.sourceMACAddress = MACAddress(bytes, at: 12)
+    default: break
+    }
+    return detail
   }
 
   /// Reads the EtherType at `offset`, and every header until IP; the payload follows it.

@@ -2,8 +2,8 @@
 //
 // On the path of every packet: nothing here allocates, throws an existential or reads a clock.
 //
-// Unsafe: owns one allocation, of which the first `count` observations are meant; its size covers a full batch and all
-// the fragments that may be released into it at once.
+// Unsafe: owns two allocations, of which the first `count` observations are meant, and the details of those that have
+// one; their size covers a full batch and all the fragments that may be released into it at once.
 
 /// Packets decoded and not yet in the table: what a source fills and the table reads.
 ///
@@ -17,6 +17,8 @@
   static let mostPackets = capacity + FragmentTracker.mostHeld
 
   private let observations: UnsafeMutablePointer<PacketObservation>
+  /// What the sources know beside: written and read for packets that have a detail, and no others.
+  private let details: UnsafeMutablePointer<PacketDetail>
   public private(set) var count = 0
   /// What was counted since the statistics were last taken.
   public var statistics = MeteringStatistics()
@@ -40,10 +42,14 @@
     self.fragments = FragmentTracker(hashSeed: hashSeed)
     self.ownSessions = ownSessions
     unsafe observations = .allocate(capacity: Self.mostPackets + 1)
+    unsafe details = .allocate(capacity: Self.mostPackets + 1)
     tracksFragments = fragments == .track
   }
 
-  deinit { unsafe observations.deallocate() }
+  deinit {
+    unsafe observations.deallocate()
+    unsafe details.deallocate()
+  }
 
   public var isFull: Bool { count >= Self.capacity }
 
@@ -58,12 +64,34 @@
     }
   }
 
+  /// What the source knew of a packet beside; nil where that was nothing.
+  public func detail(of index: Int) -> PacketDetail? {
+    self[index].hasDetail ? placedDetail(of: index).value : nil
+  }
+
+  @inline(__always)
+  func placedDetail(of index: Int) -> PlacedDetail {
+    precondition(index >= 0 && index < count)
+    return unsafe PlacedDetail(details + index)
+  }
+
   /// Decodes a packet into the batch, or counts why not. A time outside ``Timestamp/plausible`` is taken as its nearest
   /// bound: what a damaged capture claims must not overflow the arithmetic of timeouts.
   ///
   /// - Precondition: no more than ``capacity`` are appended between two calls of ``reset(at:)``.
   @inline(__always)
   public mutating func append(_ bytes: RawSpan, _ metadata: CaptureMetadata) {
+    append(bytes, metadata, nil)
+  }
+
+  /// The same with what is known beside of the packet, which may be nothing.
+  @inline(never)
+  public mutating func append(_ bytes: RawSpan, _ metadata: CaptureMetadata, detail: PacketDetail) {
+    append(bytes, metadata, detail.isEmpty ? nil : detail)
+  }
+
+  @inline(__always)
+  private mutating func append(_ bytes: RawSpan, _ metadata: CaptureMetadata, _ detail: PacketDetail?) {
     precondition(count <= Self.mostPackets)
     statistics.observedPackets &+= 1
     let time = metadata.time.clampedToPlausible
@@ -73,6 +101,10 @@
     do throws(DecodeFailure) {
       let remark = try unsafe decoder.decode(bytes, metadata, into: &place.pointee)
       unsafe place.pointee.time = time
+      if let detail {
+        unsafe place.pointee.hasDetail = true
+        unsafe (details + count).initialize(to: detail)
+      }
       if let remark { statistics[remark] &+= 1 }
     } catch {
       statistics[error] &+= 1
@@ -126,7 +158,8 @@
         statistics.completedFragments &+= 1
         meter(octets)
       } else {
-        let later = unsafe place.pointee
+        let detail = unsafe place.pointee.hasDetail ? details[count] : PacketDetail()
+        let later = unsafe WaitingFragment(observation: place.pointee, detail: detail)
         fragments.hold(later) {
           appendReleased($0)
           statistics.orphanedFragments &+= 1
@@ -135,10 +168,11 @@
     }
   }
 
-  private mutating func appendReleased(_ observation: PacketObservation) {
+  private mutating func appendReleased(_ fragment: WaitingFragment) {
     precondition(count <= Self.mostPackets)
-    unsafe (observations + count).initialize(to: observation)
-    meter(observation.octets)
+    unsafe (observations + count).initialize(to: fragment.observation)
+    unsafe (details + count).initialize(to: fragment.detail)
+    meter(fragment.observation.octets)
   }
 
   /// Looks whether the sessions changed with every packet that could be one's: a session is told of before its first
@@ -149,6 +183,17 @@
     for session in own where session.matches(key) { return true }
     return false
   }
+}
+
+/// Where a packet's detail stands; there is one only if its observation says so.
+@safe struct PlacedDetail: @unchecked Sendable {
+  private let place: UnsafePointer<PacketDetail>
+
+  @inline(__always)
+  init(_ place: UnsafePointer<PacketDetail>) { unsafe self.place = unsafe place }
+
+  @inline(__always)
+  var value: PacketDetail { unsafe place.pointee }
 }
 
 /// What is done with the fragments of a datagram behind its first.

@@ -22,6 +22,7 @@ public struct PacketDecoder: Sendable {
     observation.key.ingressInterface =
       metadata.ingressInterface != 0 ? metadata.ingressInterface : link.interface
     observation.egressInterface = metadata.egressInterface
+    observation.direction = metadata.direction
     observation.key.outerTag = link.outerTag
     observation.key.innerTag = link.innerTag
 

@@ -28,6 +28,10 @@ public struct FlowRecord: Sendable {
   /// IE 6, low octet: of all packets of the Flow.
   public var tcpControlBits: UInt8 = 0
   public var endReason = FlowEndReason.forcedEnd
+  /// IE 61; of the first packet; nil where it is not known.
+  public var direction: FlowDirection?
+  /// What is known beside of the first packet.
+  public var detail = PacketDetail()
 
   /// Whether the packets belong to a translated connection: then the four below say what they are when they have
   /// passed all translations, wherever they were observed (RFC 8158 section 4.1).

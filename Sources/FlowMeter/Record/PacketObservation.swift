@@ -19,6 +19,10 @@ public struct PacketObservation: Sendable {
   /// The low octet of the TCP control bits (IE 6).
   public var tcpControlBits: UInt8 = 0
   public var fragment: Fragment = .none
+  /// IE 61; nil where it is not known.
+  public var direction: FlowDirection?
+  /// Whether the batch holds a ``PacketDetail`` beside it.
+  var hasDetail = false
   /// What ties the fragments of one datagram together: the IPv4 or IPv6 Identification.
   public var fragmentIdentification: UInt32 = 0
 
@@ -35,7 +39,7 @@ public struct PacketObservation: Sendable {
   public init() {}
 }
 
-/// What a Packet Source knows of a packet beside its bytes.
+/// What a Packet Source knows of a packet beside its bytes; what only some know is a ``PacketDetail``.
 public struct CaptureMetadata: Sendable {
   public var time: Timestamp
   /// The packet's length where it was observed, in octets with the link header; the bytes may be cut short of it.
@@ -43,6 +47,8 @@ public struct CaptureMetadata: Sendable {
   public var linkType: LinkType
   public var ingressInterface: UInt32
   public var egressInterface: UInt32
+  /// Nil where it is not known.
+  public var direction: FlowDirection?
   /// Of ``LinkType/network``: the EtherType of what the bytes begin with.
   public var etherType: UInt16 = 0
   /// Of ``LinkType/network``: the control information of a VLAN tag that was taken off before; 0 where there was none.
@@ -50,12 +56,13 @@ public struct CaptureMetadata: Sendable {
 
   public init(
     time: Timestamp, wireLength: Int, linkType: LinkType, ingressInterface: UInt32 = 0,
-    egressInterface: UInt32 = 0
+    egressInterface: UInt32 = 0, direction: FlowDirection? = nil
   ) {
     self.time = time
     self.wireLength = wireLength
     self.linkType = linkType
     self.ingressInterface = ingressInterface
     self.egressInterface = egressInterface
+    self.direction = direction
   }
 }

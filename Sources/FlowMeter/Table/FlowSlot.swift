@@ -22,7 +22,10 @@ struct FlowSlot {
   var tcpControlBits: UInt8
   /// Zero while the Flow is active.
   var endReason: UInt8
-  private var unused: UInt16
+  /// Of the first packet.
+  let direction: FlowDirection?
+  /// Whether the first packet's detail stands beside the slot (``SlotPool/details``).
+  let hasDetail: Bool
 
   @inline(__always)
   init(_ observation: borrowing PacketObservation) {
@@ -38,7 +41,9 @@ struct FlowSlot {
     tcpOptions = observation.tcpOptions
     ipOptions = observation.ipOptions
     tcpControlBits = observation.tcpControlBits
-    (endReason, unused) = (0, 0)
+    endReason = 0
+    direction = observation.direction
+    hasDetail = observation.hasDetail
   }
 
   /// Adds a packet that is no earlier than the Flow's first and within its timeouts.
@@ -68,7 +73,9 @@ struct FlowSlot {
   var isIPv6: Bool { transport >> 48 & 0xff == UInt64(IPVersion.v6.rawValue) }
 
   /// The Flow as it is reported.
-  func record(addresses v6: (source: IPAddress, destination: IPAddress)?, _ reason: FlowEndReason) -> FlowRecord {
+  func record(
+    addresses v6: (source: IPAddress, destination: IPAddress)?, detail: PacketDetail?, _ reason: FlowEndReason
+  ) -> FlowRecord {
     var record = FlowRecord()
     if let v6 {
       (record.key.source, record.key.destination) = v6
@@ -87,6 +94,8 @@ struct FlowSlot {
     record.tcpOptions = tcpOptions
     record.tcpControlBits = tcpControlBits
     record.endReason = reason
+    record.direction = direction
+    if let detail { record.detail = detail }
     return record
   }
 }

@@ -150,7 +150,9 @@ extension FlowStore {
       }
       unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { hashes in
         for i in 0..<count {
-          unsafe hashes[i] = hash(of: slot(references[i]))
+          let slot = unsafe slot(references[i])
+          unsafe hashes[i] = hash(of: slot)
+          if unsafe slot.pointee.hasDetail { unsafe cshims_prefetch(detail(references[i])) }
           unsafe cshims_prefetch(index + Int(UInt64(UInt32(truncatingIfNeeded: hashes[i])) & mask))
         }
         for i in 0..<count {
@@ -181,7 +183,8 @@ extension FlowStore {
     _ reference: SlotReference, _ slot: UnsafeMutablePointer<FlowSlot>, _ reason: FlowEndReason,
     into buffer: inout FlowRecordBuffer
   ) {
-    unsafe buffer.append(slot.pointee.record(addresses: addresses(of: slot), reason))
+    let detail = unsafe slot.pointee.hasDetail ? detail(reference).pointee : nil
+    unsafe buffer.append(slot.pointee.record(addresses: addresses(of: slot), detail: detail, reason))
     release(reference)
   }
 }

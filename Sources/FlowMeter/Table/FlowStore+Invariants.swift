@@ -47,6 +47,9 @@ extension FlowStore {
     precondition(waiting.isDisjoint(with: indexed), "an ended Flow is still active")
     precondition(ended.count <= patience, "more ended Flows than may wait")
     let used = indexed.union(waiting)
+    for reference in used.map(SlotReference.init(rawValue:)) where unsafe slot(reference).pointee.hasDetail {
+      precondition(unsafe !detail(reference).pointee.isEmpty, "a Flow's detail was not kept")
+    }
     unsafe assertUnused(freeIPv4, ipv4, 0, used)
     unsafe assertUnused(freeIPv6, ipv6, SlotReference.ipv6Bit, used)
   }

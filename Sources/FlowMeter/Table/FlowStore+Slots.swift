@@ -15,16 +15,18 @@ struct SlotReference: RawRepresentable, Equatable {
   var number: Int { Int(rawValue & ~Self.ipv6Bit) }
 }
 
-/// Where the slots and links of one IP version lie.
+/// Where the slots, links and details of one IP version lie.
 @unsafe struct SlotFamily {
   let pool: SlotPool
   let base: UnsafeMutableRawPointer
   let next: UnsafeMutablePointer<UInt32>
+  let details: UnsafeMutablePointer<PacketDetail>
 
   init(_ pool: SlotPool) {
     unsafe self.pool = pool
     unsafe base = pool.base
     unsafe next = pool.next
+    unsafe details = pool.details
   }
 }
 
@@ -103,6 +105,12 @@ extension FlowStore {
     unsafe (reference.isIPv6 ? ipv6.next : ipv4.next) + reference.number
   }
 
+  /// Where the detail of a slot's Flow stands, if it has one.
+  @inline(__always)
+  func detail(_ reference: SlotReference) -> UnsafeMutablePointer<PacketDetail> {
+    unsafe (reference.isIPv6 ? ipv6.details : ipv4.details) + reference.number
+  }
+
   /// A slot to write a Flow into.
   @inline(__always)
   mutating func allocate(isIPv6: Bool) -> SlotReference {
@@ -135,16 +143,15 @@ extension FlowStore {
     }
   }
 
-  /// Copies a Flow with its addresses.
-  func copy(_ slot: UnsafeMutablePointer<FlowSlot>, to reference: SlotReference) {
-    let target = unsafe self.slot(reference)
-    unsafe target.initialize(to: slot.pointee)
-    guard reference.isIPv6 else { return }
-    unsafe target.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) { target in
-      unsafe slot.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) { slot in
-        unsafe (target.pointee.source, target.pointee.destination) = (
-          slot.pointee.source, slot.pointee.destination
-        )
+  /// Copies a Flow with its addresses and its detail.
+  func copy(_ source: SlotReference, to target: SlotReference) {
+    let (from, to) = unsafe (slot(source), slot(target))
+    unsafe to.initialize(to: from.pointee)
+    if unsafe from.pointee.hasDetail { unsafe detail(target).initialize(to: detail(source).pointee) }
+    guard target.isIPv6 else { return }
+    unsafe to.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) { to in
+      unsafe from.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) { from in
+        unsafe (to.pointee.source, to.pointee.destination) = (from.pointee.source, from.pointee.destination)
       }
     }
   }

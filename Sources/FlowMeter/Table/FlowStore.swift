@@ -11,7 +11,8 @@ internal import CShims
 /// One stripe of the flow table: a hash index over slots, and the order in which Flows end.
 ///
 /// **Held.** Each active Flow has one slot, one index entry and one place on the wheel. A Flow that has ended keeps
-/// its slot and stands in the ended list until the exporter takes it.
+/// its slot and stands in the ended list until the exporter takes it. The detail of a Flow's first packet, where it has
+/// one, stands apart from the slot: a packet that is added neither reads nor writes it.
 ///
 /// **Index.** Open addressing, linear probing, deletion by shifting back. An entry is the hash's low 32 bits beside a
 /// slot reference; the key itself is compared always, so two Flows are never merged. It doubles in place when five
@@ -74,18 +75,23 @@ internal import CShims
   }
 
   /// Adds one packet: to its Flow, or as the first of a new one.
+  ///
+  /// - Parameter detail: read where the observation has one and begins a Flow.
   @inline(__always)
-  mutating func update(_ observation: borrowing PacketObservation, hash: UInt64) {
+  mutating func update(
+    _ observation: borrowing PacketObservation, _ detail: PlacedDetail, hash: UInt64
+  ) {
     if observation.key.version == .v4 {
-      update(observation, IPv4Match(observation), hash: hash)
+      update(observation, detail, IPv4Match(observation), hash: hash)
     } else {
-      update(observation, IPv6Match(observation), hash: hash)
+      update(observation, detail, IPv6Match(observation), hash: hash)
     }
   }
 
   @inline(__always)
   private mutating func update(
-    _ observation: borrowing PacketObservation, _ match: borrowing some SlotMatch, hash: UInt64
+    _ observation: borrowing PacketObservation, _ detail: PlacedDetail,
+    _ match: borrowing some SlotMatch, hash: UInt64
   ) {
     let tag = UInt64(UInt32(truncatingIfNeeded: hash))
     var position = tag & mask
@@ -93,14 +99,15 @@ internal import CShims
       let entry = unsafe index[Int(position)]
       if entry == 0 { break }
       if entry >> 32 == tag {
-        let slot = unsafe slot(SlotReference(rawValue: UInt32(truncatingIfNeeded: entry)))
+        let reference = SlotReference(rawValue: UInt32(truncatingIfNeeded: entry))
+        let slot = unsafe slot(reference)
         if unsafe match.matches(slot) {
           statistics.found &+= 1
           let distance = unsafe observation.time.milliseconds &- slot.pointee.start
           if distance >= 0, unsafe expiration.admits(slot.pointee, atMillisecond: distance) {
             unsafe slot.pointee.add(observation, atMillisecond: UInt32(truncatingIfNeeded: distance))
           } else {
-            unsafe addOutOfBounds(observation, to: slot)
+            addOutOfBounds(observation, detail, to: reference)
           }
           return
         }
@@ -108,14 +115,15 @@ internal import CShims
       statistics.searched &+= 1
       position = (position &+ 1) & mask
     }
-    insert(observation, tag: tag, at: position)
+    insert(observation, detail, tag: tag, at: position)
   }
 
   /// A packet stamped before its Flow's first one, or after its Flow's end.
   @inline(never)
   private mutating func addOutOfBounds(
-    _ observation: borrowing PacketObservation, to slot: UnsafeMutablePointer<FlowSlot>
+    _ observation: borrowing PacketObservation, _ detail: PlacedDetail, to reference: SlotReference
   ) {
+    let slot = unsafe slot(reference)
     let distance = unsafe observation.time.milliseconds &- slot.pointee.start
     // How long the Flow would last with this packet in it decides, so an early packet cannot stretch it.
     if distance < 0, unsafe Int64(slot.pointee.duration) &- distance < expiration.active,
@@ -126,20 +134,22 @@ internal import CShims
     }
     // The old record leaves; the slot goes on with the new one, at its place in index and wheel.
     let reason = unsafe expiration.reason(slot.pointee)
-    let isIPv6 = unsafe slot.pointee.isIPv6
     if ended.count < patience {
-      let reference = allocate(isIPv6: isIPv6)
-      unsafe copy(slot, to: reference)
-      append(toEnded: reference, reason)
+      let old = allocate(isIPv6: reference.isIPv6)
+      copy(reference, to: old)
+      append(toEnded: old, reason)
     } else {
       countLoss(unsafe slot.pointee)
     }
     statistics.created &+= 1
     unsafe slot.pointee = FlowSlot(observation)
+    if observation.hasDetail { unsafe self.detail(reference).initialize(to: detail.value) }
   }
 
   @inline(__always)
-  private mutating func insert(_ observation: borrowing PacketObservation, tag: UInt64, at free: UInt64) {
+  private mutating func insert(
+    _ observation: borrowing PacketObservation, _ detail: PlacedDetail, tag: UInt64, at free: UInt64
+  ) {
     var position = free
     if makesRoom() {
       // Entries may have moved: look for the free place again.
@@ -156,6 +166,7 @@ internal import CShims
         unsafe ($0.pointee.source, $0.pointee.destination) = (source, destination)
       }
     }
+    if observation.hasDetail { unsafe self.detail(reference).initialize(to: detail.value) }
     unsafe index[Int(position)] = tag << 32 | UInt64(reference.rawValue)
     statistics.active &+= 1
     statistics.created &+= 1

@@ -22,7 +22,7 @@ internal import Synchronization
     /// How many Flows may be active at once, at most; beyond it the Flow nearest to its end leaves early.
     ///
     /// Default 2 000 000; at least 1, at most 2³⁰. Each stripe has an equal share. Memory follows the Flows there are,
-    /// about 90 octets for one of IPv4 and 130 for one of IPv6.
+    /// about 90 octets for one of IPv4 and 130 for one of IPv6; a ``PacketDetail`` takes 32 more.
     public var maxFlows = 2_000_000
 
     /// Where hashes begin; nil, the default, takes the system's random numbers, so that nobody outside can aim at a
@@ -179,7 +179,7 @@ internal import Synchronization
       unsafe stripes[stripe].withLock { store in
         while place < end {
           let i = unsafe Int(order[place])
-          store.update(batch[i], hash: unsafe hashes[i])
+          store.update(batch[i], batch.placedDetail(of: i), hash: unsafe hashes[i])
           place += 1
         }
         mostEnded = max(mostEnded, store.ended.count)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Unsafe: owns two mappings, `capacity` elements each; hands out index ranges that never overlap.
+// Unsafe: owns three mappings, `capacity` elements each; hands out index ranges that never overlap.
 
 internal import CShims
 internal import Glibc
@@ -28,7 +28,8 @@ internal import Synchronization
   deinit { unsafe munmap(base, length) }
 }
 
-/// The memory of all Flows of one IP version: slots of one size and a link for each, shared by the stripes.
+/// The memory of all Flows of one IP version: for each a slot of one size, a link and, for those that have one, a
+/// detail; shared by the stripes.
 ///
 /// A stripe claims slots by the chunk and keeps those it frees. Slot 0 is never handed out: 0 means none.
 final class SlotPool: Sendable {
@@ -36,6 +37,7 @@ final class SlotPool: Sendable {
 
   private let slots: Reservation
   private let links: Reservation
+  private let detailed: Reservation
   private let claimed = Atomic<Int>(1)
   private let capacity: Int
 
@@ -43,10 +45,15 @@ final class SlotPool: Sendable {
     self.capacity = capacity + 1
     slots = try Reservation(bytes: (capacity + 1) * stride, hugePages: true)
     links = try Reservation(bytes: (capacity + 1) * MemoryLayout<UInt32>.stride)
+    detailed = try Reservation(bytes: (capacity + 1) * MemoryLayout<PacketDetail>.stride, hugePages: true)
   }
 
   var base: UnsafeMutableRawPointer { unsafe slots.base }
   var next: UnsafeMutablePointer<UInt32> { unsafe links.base.assumingMemoryBound(to: UInt32.self) }
+  /// Touched for Flows whose first packet has a detail, and no others.
+  var details: UnsafeMutablePointer<PacketDetail> {
+    unsafe detailed.base.assumingMemoryBound(to: PacketDetail.self)
+  }
 
   /// The next chunk of slots that nobody has had.
   func claim() -> Range<UInt32> {

@@ -34,6 +34,11 @@ class Collector:
         raise NotImplementedError
 
 
+def mac(text):
+    """'02:00:00:00:00:01' as a number."""
+    return int(text.replace(":", ""), 16)
+
+
 def run(command, with_errors=False):
     """What a command that must succeed prints; with its standard error if wanted."""
     environment = dict(os.environ, TZ="UTC", LC_ALL="C.UTF-8")

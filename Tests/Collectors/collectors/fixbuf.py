@@ -10,7 +10,7 @@ import ipaddress
 import os
 import re
 
-from .base import Collector, run
+from .base import Collector, mac, run
 
 UTC = datetime.timezone.utc
 ELEMENTS = {
@@ -21,7 +21,9 @@ ELEMENTS = {
     "reason": "flowEndReason", "vlan": "vlanId", "dot1q": "dot1qVlanId", "pcp": "dot1qPriority",
     "inner": "dot1qCustomerVlanId", "innerpcp": "dot1qCustomerPriority", "label": "flowLabelIPv6",
     "exthdrs": "ipv6ExtensionHeaders", "tcpopts": "tcpOptions", "ipopts": "ipv4Options",
-    "spi": "IPSecSPI", "igmp": "igmpType"}
+    "spi": "IPSecSPI", "igmp": "igmpType", "ethertype": "ethernetType",
+    "direction": "flowDirection", "physin": "ingressPhysicalInterface",
+    "physout": "egressPhysicalInterface"}
 VALUE = re.compile(r"^\t\(\d+(?:/\d+)?\)\s+(?:\(S\)\s+)?(\S+) : (.*)$")
 
 
@@ -60,6 +62,8 @@ def row(record):
     flow["nexthop"] = int(ipaddress.ip_address(
         address(record, "ipNextHopIPv4Address", "ipNextHopIPv6Address")))
     flow["icmp"] = int(record.get("icmpTypeCodeIPv4") or record.get("icmpTypeCodeIPv6") or 0)
+    flow["srcmac"] = mac(record.get("sourceMacAddress", "0"))
+    flow["dstmac"] = mac(record.get("destinationMacAddress", "0"))
     flow["start"] = milliseconds(record["flowStartMilliseconds"])
     flow["end"] = milliseconds(record["flowEndMilliseconds"])
     return flow

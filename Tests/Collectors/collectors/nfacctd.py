@@ -4,7 +4,7 @@
 import json
 import os
 
-from .base import Collector, CollectorFailure, run
+from .base import Collector, CollectorFailure, mac, run
 
 CONFIGURATION = """\
 pcap_savefile: {capture}
@@ -13,7 +13,7 @@ print_output: json
 print_output_file: {output}
 print_refresh_time: 3600
 aggregate: src_host,dst_host,src_port,dst_port,proto,tos,tcpflags,vlan,in_iface,out_iface,\
-timestamp_start,timestamp_end,flows
+src_mac,dst_mac,timestamp_start,timestamp_end,flows
 timestamps_utc: true
 timestamps_since_epoch: true
 print_num_protos: true
@@ -47,9 +47,13 @@ class Nfacctd(Collector):
     programs = ("nfacctd",)
     # The fields it can aggregate on are those of every protocol.
     hidden = ("icmp", "nexthop", "version", "reason", "dot1q", "pcp", "inner", "innerpcp",
-              "label", "exthdrs", "tcpopts", "ipopts", "spi", "igmp")
+              "label", "exthdrs", "tcpopts", "ipopts", "spi", "igmp", "ethertype",
+              "direction", "physin", "physout")
 
     def adapt(self, flow, protocol):
+        if flow.get("direction"):
+            # Of what goes out it takes the VLAN from element 59 alone, postVlanId.
+            flow = dict(flow, vlan=0)
         if protocol == "ipfix":
             return flow
         if protocol == "v5" and flow["proto"] in PORTS_LEFT_OUT:
@@ -75,6 +79,7 @@ def row(record):
     flow = {field: record[name] for field, name in NAMES.items()}
     for field in ("proto", "flags"):                    # printed as text
         flow[field] = int(flow[field])
+    flow["srcmac"], flow["dstmac"] = mac(record["mac_src"]), mac(record["mac_dst"])
     flow["start"] = milliseconds(record["timestamp_start"])
     flow["end"] = milliseconds(record["timestamp_end"])
     return flow

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 
-from .base import Collector, CollectorFailure, run
+from .base import Collector, CollectorFailure, mac, run
 
 FLAGS = "FSRPAUEC"                  # from bit 0; printed the other way round
 UTC = datetime.timezone.utc
@@ -20,7 +20,7 @@ class Nfdump(Collector):
     programs = ("nfcapd", "nfdump")
     # It keeps one VLAN, and none of the fields that only one protocol has.
     hidden = ("nexthop", "version", "reason", "dot1q", "pcp", "inner", "innerpcp", "label",
-              "exthdrs", "tcpopts", "ipopts", "spi", "igmp")
+              "exthdrs", "tcpopts", "ipopts", "spi", "igmp", "ethertype", "physin", "physout")
 
     def fields(self, protocol):
         # It shows ICMP type and code also where they came as a destination port.
@@ -68,6 +68,8 @@ def row(record):
         "tos": record["src_tos"],
         "input": record.get("input_snmp", 0), "output": record.get("output_snmp", 0),
         "vlan": record.get("src_vlan", 0),
+        "direction": record.get("direction", 0),
+        "srcmac": mac(record.get("in_src_mac", "0")), "dstmac": mac(record.get("in_dst_mac", "0")),
     }
 
 

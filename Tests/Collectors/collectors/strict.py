@@ -12,7 +12,8 @@ ELEMENTS = {
     "proto": 4, "sport": 7, "dport": 11, "packets": 2, "octets": 1, "flags": 6, "tos": 5,
     "input": 10, "output": 14, "version": 60, "reason": 136, "vlan": 58, "dot1q": 243, "pcp": 244,
     "inner": 245, "innerpcp": 246, "label": 31, "exthdrs": 64, "tcpopts": 209, "ipopts": 208,
-    "spi": 295, "igmp": 33}
+    "spi": 295, "igmp": 33, "srcmac": 56, "dstmac": 80, "ethertype": 256,
+    "direction": 61, "physin": 252, "physout": 253}
 
 
 class StrictDecoder(Collector):

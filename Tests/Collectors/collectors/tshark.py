@@ -8,7 +8,7 @@ import os
 
 import exporter
 
-from .base import Collector, run
+from .base import Collector, mac, run
 
 UTC = datetime.timezone.utc
 NUMBERS = {
@@ -17,7 +17,9 @@ NUMBERS = {
     "output": "outputint", "version": "ip_version", "reason": "flow_end_reason",
     "vlan": "vlanid", "dot1q": "dot1q_vlan_id", "pcp": "dot1q_priority",
     "inner": "dot1q_customer_vlan_id", "innerpcp": "dot1q_customer_priority",
-    "label": "ipv6flowlabel", "exthdrs": "ipv6_exthdr", "spi": "ipsec_spi", "igmp": "igmp_type"}
+    "label": "ipv6flowlabel", "exthdrs": "ipv6_exthdr", "spi": "ipsec_spi", "igmp": "igmp_type",
+    "ethertype": "ethernet_type", "direction": "direction",
+    "physin": "ingress_physical_interface", "physout": "egress_physical_interface"}
 
 
 class Tshark(Collector):
@@ -79,6 +81,8 @@ def row(tree, message):
     flow["nexthop"] = hop and int(ipaddress.ip_address(hop))
     flow["icmp"] = icmp(tree)
     flow["tcpopts"], flow["ipopts"] = octets(tree, "tcp_option_map"), octets(tree, "option_map")
+    flow["srcmac"] = mac(tree.get("cflow.srcmac", "0"))
+    flow["dstmac"] = mac(tree.get("cflow.dstmac", "0"))
     times = tree.get("cflow.timedelta_tree", {})
     if "cflow.abstimestart" in times:
         flow["start"] = absolute(times["cflow.abstimestart"])

@@ -40,15 +40,19 @@ final class TableCounting: FlowCounting {
   }
 
   func takeExpired(at now: Timestamp, everything: Bool) -> FlowTotals {
-    var totals = FlowTotals()
-    var (sweep, more) = (FlowTableSweep(), true)
-    while more {
-      more = table.takeExpired(at: now, everything: everything, sweep: &sweep, into: &buffer)
-      for i in 0..<buffer.count {
-        totals.add(FlowTotals(flows: 1, packets: buffer[i].packets, octets: buffer[i].octets))
+    var (totals, known) = (FlowTotals(), UInt64(0))
+    // A sweep leaves a stripe after a number of visits: as often as there is something.
+    repeat {
+      known = totals.flows
+      var (sweep, more) = (FlowTableSweep(), true)
+      while more {
+        more = table.takeExpired(at: now, everything: everything, sweep: &sweep, into: &buffer)
+        for i in 0..<buffer.count {
+          totals.add(FlowTotals(flows: 1, packets: buffer[i].packets, octets: buffer[i].octets))
+        }
+        buffer.removeAll()
       }
-      buffer.removeAll()
-    }
+    } while totals.flows > known
     return totals
   }
 }

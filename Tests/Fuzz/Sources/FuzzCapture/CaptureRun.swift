@@ -7,7 +7,7 @@ internal import FuzzChecks
 /// One input of fuzz-capture: a capture file metered and exported as the program does it with `-r`.
 ///
 /// Settings: bits 0-1 IPFIX, NetFlow v9, NetFlow v5, JSON; 2 fragments are not tracked; 3 a table of 8 Flows;
-/// 4 timeouts of a second; 5 the templates again with every message; 6 a filter.
+/// 4 timeouts of a second; 5 the templates again with every message; 6 a filter; 7 MAC addresses are recorded.
 struct CaptureRun: ~Copyable {
   private let settings: UInt8
   private let table: FlowTable
@@ -33,7 +33,8 @@ struct CaptureRun: ~Copyable {
 
   consuming func run(_ path: String) {
     let filter = settings & 64 == 0 ? "" : "ip or ip6 or vlan"
-    guard let file = try? CaptureFile(path: path, filter: filter) else { return }
+    let details = RecordedDetails(hardwareAddresses: settings & 128 != 0)
+    guard let file = try? CaptureFile(path: path, filter: filter, details: details) else { return }
     let process = MeteringProcess(source: file, table: table, fragments: settings & 4 == 0 ? .track : .zero)
     meter(process)
     process.finish()

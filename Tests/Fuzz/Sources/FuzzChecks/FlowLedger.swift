@@ -47,6 +47,9 @@ public struct FlowLedger {
 
   private mutating func add(_ record: FlowRecord, isForced: Bool) {
     require(record.packets > 0, "a record without packets")
+    // The fuzzer makes the one of the other; both are of the first packet.
+    let port = record.detail.egressPhysicalInterface
+    require(port == 0 || port == record.egressInterface, "a Flow has the detail of another")
     // Wrapping: a capture may hold any time.
     let lasted = record.end.milliseconds &- record.start.milliseconds
     require(lasted >= 0, "a Flow that ends before it begins")

@@ -7,7 +7,8 @@ internal import FuzzChecks
 ///
 ///     octet 0       link type of all packets that name none, by its place in `linkTypes`
 ///     octet 1       settings: bit 0 fragments are not tracked; 1 a session of our own export is known;
-///                   2-3 place in `tableSizes`; 4-5 place in `timeouts`; 6 Flows are active at the end
+///                   2-3 place in `tableSizes`; 4-5 place in `timeouts`; 6 Flows are active at the end; 7 interfaces
+///                   are a bridge's ports, too, and tell the direction
 ///     steps         an octet each, whose low three bits say what it is:
 ///       0...4       a packet; if bit 3: time since the last packet (Int16, ms; s if bit 4 too); if bit 5: wire length
 ///                   (UInt32; else what is captured); if bit 6: link type; if bit 7: interfaces (in, out: 4 bits each);
@@ -30,6 +31,7 @@ struct DecoderRun: ~Copyable {
   private var reader: InputReader
   private let defaultLinkType: LinkType
   private let endsWithActiveFlows: Bool
+  private let hasDetails: Bool
   private let expiration: FlowExpiration
   private let table: FlowTable
   private var batch: PacketBatch
@@ -44,6 +46,7 @@ struct DecoderRun: ~Copyable {
     defaultLinkType = Self.linkType(reader.octet() ?? 0)
     let settings = reader.octet() ?? 0
     endsWithActiveFlows = settings & 64 != 0
+    hasDetails = settings & 128 != 0
     let timeout = Self.timeouts[Int(settings >> 4 & 3)]
     var expiration = FlowExpiration()
     expiration.activeTimeout = .seconds(timeout.active)
@@ -100,11 +103,14 @@ struct DecoderRun: ~Copyable {
     // Released fragments alone may fill a batch.
     while batch.isFull { handOver() }
     reader.withOctets { packet in
-      batch.append(
-        packet,
-        CaptureMetadata(
-          time: clock, wireLength: wireLength ?? packet.byteCount, linkType: linkType,
-          ingressInterface: interfaces & 15, egressInterface: interfaces >> 4))
+      var metadata = CaptureMetadata(
+        time: clock, wireLength: wireLength ?? packet.byteCount, linkType: linkType,
+        ingressInterface: interfaces & 15, egressInterface: interfaces >> 4)
+      guard hasDetails else { return batch.append(packet, metadata) }
+      metadata.direction = interfaces & 1 == 0 ? .ingress : .egress
+      var detail = PacketDetail()
+      (detail.ingressPhysicalInterface, detail.egressPhysicalInterface) = (interfaces & 15, interfaces >> 4)
+      batch.append(packet, metadata, detail: detail)
     }
     FlowLedger.check(batch.statistics, waitingFragments: batch.waitingFragments)
   }
