@@ -97,7 +97,7 @@ struct Meter: ParsableCommand {
   }
 }
 
-/// Prints the Information Elements that flow records may have.
+/// Prints the Information Elements that Flow Records and NAT events may have.
 struct ListFields: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list-fields", abstract: "Prints the information elements that are exported, and exits.")

@@ -2,6 +2,7 @@
 
 public import ArgumentParser
 public import FlowExport
+internal import FlowMeter
 internal import FlowNetfilter
 
 /// What is taken from the kernel's packet filter: packets that rules log, and the translations of connections.
@@ -85,13 +86,14 @@ struct NetfilterOptions: ParsableArguments {
   /// A range that was meant otherwise must not start ten thousand threads.
   private static let mostGroups = 256
 
-  func source(bufferSize: Int) -> NFLogSource.Configuration {
+  func source(bufferSize: Int, _ details: RecordedDetails) -> NFLogSource.Configuration {
     var configuration = NFLogSource.Configuration()
     configuration.copyLength = copyLength
     configuration.threshold = threshold
     configuration.timeout = .milliseconds(timeout)
     configuration.messageSize = messageSize
     configuration.bufferSize = bufferSize
+    configuration.details = details
     return configuration
   }
 

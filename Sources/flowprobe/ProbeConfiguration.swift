@@ -37,7 +37,7 @@ struct ProbeConfiguration {
     }
     filter = metering.filterExpression
     capture = metering.capture
-    nflog = netfilter.source(bufferSize: capture.bufferSize)
+    nflog = netfilter.source(bufferSize: capture.bufferSize, metering.details)
     conntrack = netfilter.conntrack
     exportsNATEvents = netfilter.natevents != nil
     completesRecords = netfilter.completesRecords

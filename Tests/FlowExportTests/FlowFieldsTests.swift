@@ -20,7 +20,10 @@ struct FlowFieldsTests {
     80: ("destinationMacAddress", 6), 136: ("flowEndReason", 1), 139: ("icmpTypeCodeIPv6", 2),
     152: ("flowStartMilliseconds", 8), 153: ("flowEndMilliseconds", 8), 208: ("ipv4Options", 4), 209: ("tcpOptions", 4),
     225: ("postNATSourceIPv4Address", 4), 226: ("postNATDestinationIPv4Address", 4),
-    227: ("postNAPTSourceTransportPort", 2), 228: ("postNAPTDestinationTransportPort", 2), 243: ("dot1qVlanId", 2),
+    227: ("postNAPTSourceTransportPort", 2), 228: ("postNAPTDestinationTransportPort", 2), 230: ("natEvent", 1),
+    231: ("initiatorOctets", 8), 232: ("responderOctets", 8), 298: ("initiatorPackets", 8),
+    299: ("responderPackets", 8),
+    323: ("observationTimeMilliseconds", 8), 243: ("dot1qVlanId", 2),
     244: ("dot1qPriority", 1), 245: ("dot1qCustomerVlanId", 2), 246: ("dot1qCustomerPriority", 1),
     252: ("ingressPhysicalInterface", 4), 253: ("egressPhysicalInterface", 4), 256: ("ethernetType", 2),
     281: ("postNATSourceIPv6Address", 16), 282: ("postNATDestinationIPv6Address", 16), 295: ("IPSecSPI", 4),
@@ -38,7 +41,7 @@ struct FlowFieldsTests {
   ]
   private static let dialects = [FieldDialect.ipfix, .netFlow9]
 
-  @Test("numbers, names and lengths of a Flow Record's fields are the registry's")
+  @Test("numbers, names and lengths of the fields of Flow Records and NAT events are the registry's")
   func numbersAndNames() {
     let list = FlowFields.list.filter { $0.enterprise == nil }
     for field in list {

@@ -123,25 +123,35 @@ public struct FieldDescription: Hashable, Sendable {
 }
 
 extension FlowFields {
-  /// Every field that a Flow Record may have, by number; those of enterprises last.
+  /// Every field that a Flow Record or a NAT event may have, by number; those of enterprises last.
   public static var list: [FieldDescription] {
-    var list: [UInt64: FieldDescription] = [:]
-    for (dialect, shape) in FlowShape.fullest.flatMap({ [(FieldDialect.ipfix, $0), (.netFlow9, $0)] }) {
-      for field in shape.fields(for: dialect) {
-        let number = UInt64(field.enterprise ?? 0) << 16 | UInt64(field.id)
-        var line =
-          list[number]
-          ?? FieldDescription(
-            id: field.id, enterprise: field.enterprise, name: field.name, length: field.length, isInIPFIX: false,
-            isInNetFlow9: false)
-        switch dialect {
-        case .ipfix: line.isInIPFIX = true
-        case .netFlow9: line.isInNetFlow9 = true
-        }
-        list[number] = line
-      }
+    var list = FieldList()
+    for shape in FlowShape.fullest {
+      list.add(shape.fields(for: .ipfix), to: [.ipfix])
+      list.add(shape.fields(for: .netFlow9), to: [.netFlow9])
     }
-    return list.sorted { $0.key < $1.key }.map(\.value)
+    for shape in NATEventShape.allCases { list.add(shape.fields(.rfc8158), to: [.ipfix, .netFlow9]) }
+    return list.lines.sorted { $0.key < $1.key }.map(\.value)
+  }
+}
+
+/// Gathers fields of several kinds of records.
+private struct FieldList {
+  /// By enterprise and number.
+  private(set) var lines: [UInt64: FieldDescription] = [:]
+
+  mutating func add<Record>(_ fields: [Field<Record>], to dialects: [FieldDialect]) {
+    for field in fields {
+      let number = UInt64(field.enterprise ?? 0) << 16 | UInt64(field.id)
+      var line =
+        lines[number]
+        ?? FieldDescription(
+          id: field.id, enterprise: field.enterprise, name: field.name, length: field.length, isInIPFIX: false,
+          isInNetFlow9: false)
+      if dialects.contains(.ipfix) { line.isInIPFIX = true }
+      if dialects.contains(.netFlow9) { line.isInNetFlow9 = true }
+      lines[number] = line
+    }
   }
 }
 

@@ -9,6 +9,8 @@ internal import FlowMeter
 ///
 /// Attributes are read where they lie. One that is shorter than its value is as if it were not there.
 struct NFLogPacket {
+  /// NFPROTO_: whose hook it is.
+  let family: UInt8
   /// The EtherType of what the payload begins with.
   var etherType: UInt16 = 0
   var hook: UInt8 = 0
@@ -45,9 +47,11 @@ struct NFLogPacket {
   /// ARPHRD_ETHER, and the length of its header.
   private static let ethernet: (type: UInt16, length: Int) = (1, 14)
 
+  /// Reads the message whose payload is `range`: the header at least.
   @inline(__always)
   init(_ bytes: RawSpan, _ range: Range<Int>) {
-    var cursor = NetlinkCursor(min(range.lowerBound + Self.headerLength, range.upperBound)..<range.upperBound)
+    family = bytes.octet(at: range.lowerBound)
+    var cursor = NetlinkCursor(range.lowerBound + Self.headerLength..<range.upperBound)
     while let attribute = cursor.nextAttribute(in: bytes) {
       let at = attribute.payload.lowerBound
       switch (Int(attribute.type), attribute.payload.count) {
@@ -77,6 +81,36 @@ struct NFLogPacket {
     }
     // What stands before the packet is an Ethernet header only if the device says so: a tunnel's is not.
     if hardwareType == Self.ethernet.type { ethernetHeader = hardwareHeader }
+  }
+
+  /// Which way it goes: out of this host where it is seen last before that, else in.
+  @inline(__always)
+  var direction: FlowDirection {
+    switch (family, hook) {
+    // Of a device itself there are two hooks of their own (NF_NETDEV_INGRESS, NF_NETDEV_EGRESS).
+    case (Self.netdev, _): hook == 1 ? .egress : .ingress
+    // NF_INET_LOCAL_OUT and NF_INET_POST_ROUTING; a bridge's have the same numbers.
+    case (_, 3), (_, 4): .egress
+    default: .ingress
+    }
+  }
+
+  /// NFPROTO_NETDEV.
+  private static let netdev: UInt8 = 5
+
+  /// What of it is recorded beside: the bridge's ports always.
+  @inline(__always)
+  func detail(_ bytes: RawSpan, _ wanted: RecordedDetails) -> PacketDetail {
+    var detail = PacketDetail()
+    detail.ingressPhysicalInterface = physicalIngressInterface
+    detail.egressPhysicalInterface = physicalEgressInterface
+    if wanted.hardwareAddresses, !ethernetHeader.isEmpty {
+      detail.destinationMACAddress = MACAddress(bytes, at: ethernetHeader.lowerBound)
+      detail.sourceMACAddress = MACAddress(bytes, at: ethernetHeader.lowerBound + 6)
+    }
+    if wanted.mark { detail.mark = mark }
+    if wanted.userID { detail.userID = userID }
+    return detail
   }
 
   /// Nested: the tag's EtherType, its control information.

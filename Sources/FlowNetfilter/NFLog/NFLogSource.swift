@@ -31,6 +31,9 @@ internal import Glibc
     /// The socket's buffer. Octets; default 64 MiB. Beyond the system's limit (net.core.rmem_max) it takes
     /// CAP_NET_ADMIN, which a group takes anyway.
     public var bufferSize = 64 << 20
+    /// What of a packet is recorded beside what every Flow has and the ports of a bridge. Default: nothing.
+    public var details = RecordedDetails()
+
     public init() {}
   }
 
@@ -41,6 +44,7 @@ internal import Glibc
   private let group: NFLogGroup
   private let clock: MeteringClock
   private let translations: NATTable?
+  private let details: RecordedDetails
 
   private let buffer: UnsafeMutableRawBufferPointer
   /// What of the buffer is still to be read.
@@ -60,6 +64,7 @@ internal import Glibc
     self.clock = clock
     reading = clock.reading()
     self.translations = translations
+    details = configuration.details
     group = try NFLogGroup(number: number, configuration, wantsConntrack: translations != nil)
     unsafe buffer = .allocate(byteCount: Self.mostOctets, alignment: 64)
   }
@@ -118,10 +123,11 @@ internal import Glibc
     var metadata = CaptureMetadata(
       time: packet.time.map { reading.time(ofStamp: $0) } ?? reading.now,
       wireLength: packet.etherType == Self.ipv6 ? Self.mostIPv6 : Self.mostIPv4, linkType: .network,
-      ingressInterface: packet.ingressInterface, egressInterface: packet.egressInterface)
+      ingressInterface: packet.ingressInterface, egressInterface: packet.egressInterface,
+      direction: packet.direction)
     metadata.etherType = packet.etherType
     metadata.outerTag = packet.outerTag
-    batch.append(bytes.extracting(packet.payload), metadata)
+    batch.append(bytes.extracting(packet.payload), metadata, detail: packet.detail(bytes, details))
     if !packet.conntrack.isEmpty, let translations,
       let told = ConntrackMessage(bytes, attributes: packet.conntrack)
     {
