@@ -8,6 +8,8 @@ struct LossReport {
 
   private let table: FlowTable
   private let counters: [MeteringCounters]
+  private let translations: NATTable?
+  private let natEvents: NATEventLog?
   private var known = Losses()
   private var next = Timestamp.monotonicClock()
 
@@ -16,11 +18,17 @@ struct LossReport {
     var interfaceDrops: UInt64 = 0
     var evicted: UInt64 = 0
     var lostFlows: UInt64 = 0
+    var overruns: UInt64 = 0
+    var droppedEvents: UInt64 = 0
   }
 
-  init(_ table: FlowTable, _ counters: [MeteringCounters]) {
+  init(
+    _ table: FlowTable, _ counters: [MeteringCounters], _ translations: NATTable?, _ natEvents: NATEventLog?
+  ) {
     self.table = table
     self.counters = counters
+    self.translations = translations
+    self.natEvents = natEvents
   }
 
   mutating func tell() {
@@ -35,15 +43,30 @@ struct LossReport {
     }
     let held = table.statistics
     (losses.evicted, losses.lostFlows) = (held.evicted, held.lost.flows)
+    losses.overruns = translations?.statistics.overruns ?? 0
+    losses.droppedEvents = natEvents?.dropped ?? 0
     let news = [
-      (losses.kernelDrops - known.kernelDrops, "packets dropped by the kernel; a larger --buffer-size may help"),
+      (losses.kernelDrops - known.kernelDrops, "packets dropped by the kernel; \(LossAdvice.bufferSize)"),
       (losses.interfaceDrops - known.interfaceDrops, "packets dropped by an interface"),
-      (losses.evicted - known.evicted, "flows left early as the table was full; a larger --maxflows holds them"),
+      (losses.evicted - known.evicted, "flows left early as the table was full; \(LossAdvice.maxFlows)"),
       (losses.lostFlows - known.lostFlows, "flows lost as the export did not keep up"),
+      (
+        losses.overruns - known.overruns,
+        "times the kernel had no room for NAT events; conntrack's table is looked through for them; "
+          + LossAdvice.natBuffer
+      ),
+      (losses.droppedEvents - known.droppedEvents, "NAT events lost as the export did not keep up"),
     ].filter { $0.0 > 0 }
     guard !news.isEmpty else { return }
     for (count, text) in news { Console.say("\(count) \(text)") }
     known = losses
     next = now.advanced(byMilliseconds: Self.interval)
   }
+}
+
+/// What helps against a loss.
+enum LossAdvice {
+  static let bufferSize = "a larger --buffer-size may help"
+  static let maxFlows = "a larger --maxflows holds them"
+  static let natBuffer = "a larger --nat-buffer may help"
 }

@@ -29,7 +29,7 @@ enum Summary {
     if translations.overruns + dropped > 0 {
       lines.append(
         "lost NAT events: the kernel had no room \(translations.overruns) times, \(dropped) were not exported in time;"
-          + " \(translations.recovered) were found in conntrack's table; a larger --nat-buffer may help")
+          + " \(translations.recovered) were found in conntrack's table; \(LossAdvice.natBuffer)")
     }
     if translations.overflowed > 0 {
       lines.append("not followed: \(translations.overflowed) translated connections, for which there was no room")
@@ -57,10 +57,10 @@ enum Summary {
       lines.append(
         "lost before metering: \(metered.kernelDrops) packets dropped by the kernel,"
           + " \(metered.interfaceDrops) by the interface"
-          + (metered.kernelDrops > 0 ? "; a larger --buffer-size may help" : ""))
+          + (metered.kernelDrops > 0 ? "; \(LossAdvice.bufferSize)" : ""))
     }
     if table.evicted > 0 {
-      lines.append("table full: \(table.evicted) flows left early; a larger --maxflows holds them")
+      lines.append("table full: \(table.evicted) flows left early; \(LossAdvice.maxFlows)")
     }
     if table.lost.flows > 0 {
       lines.append("lost in the table: \(text(table.lost)), as the export did not keep up")

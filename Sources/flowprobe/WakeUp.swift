@@ -3,6 +3,7 @@
 // Unsafe: reads and writes eight octets of ours through an eventfd.
 
 internal import CShims
+internal import FlowMeter
 internal import Glibc
 
 /// Wakes a thread that waits with a timeout.
@@ -21,7 +22,7 @@ final class WakeUp: Sendable {
 
   func wait(_ timeout: Duration) {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    guard unsafe poll(&entry, 1, Int32(timeout.components.attoseconds / 1_000_000_000_000_000)) > 0 else { return }
+    guard unsafe poll(&entry, 1, timeout.wholeMilliseconds) > 0 else { return }
     var count: UInt64 = 0
     unsafe _ = read(descriptor, &count, 8)
   }

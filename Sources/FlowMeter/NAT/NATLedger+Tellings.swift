@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What conntrack tells.
+extension NATLedger {
+  /// The moment at which something is told: by the table's clock, and by the wall clock for events.
+  package struct Moment {
+    package var now: Timestamp
+    package var wall: Timestamp
+
+    package init(now: Timestamp, wall: Timestamp) { (self.now, self.wall) = (now, wall) }
+  }
+
+  /// A connection began.
+  package mutating func began(
+    _ connection: Connection, at time: Timestamp?, _ moment: Moment, _ events: inout [NATEvent]
+  ) {
+    guard connection.isTranslated else { return }
+    if let place = place(of: connection) {
+      guard entries[place].phase != .ended, !entries[place].isTold else { return }
+      if entries[place].phase == .glimpsed { revive(place) }
+      entries[place].isTold = true
+      if entries[place].mayEndSilently {
+        entries[place].mayEndSilently = false
+        silentCount -= 1
+      }
+    } else if let place = insert(connection, .live, at: moment.now) {
+      entries[place].isTold = true
+    }
+    make(.create, connection, at: time ?? moment.wall, &events)
+  }
+
+  /// A connection ended.
+  package mutating func ended(
+    _ connection: Connection, at time: Timestamp?, traffic: ConnectionTraffic?, _ moment: Moment,
+    _ events: inout [NATEvent]
+  ) {
+    guard connection.isTranslated else { return }
+    if let place = place(of: connection) {
+      // The census noticed before the event was read.
+      if entries[place].phase == .ended { return }
+      if entries[place].phase == .glimpsed { revive(place) }
+      end(place, at: moment.now)
+    }
+    make(.delete, connection, at: time ?? moment.wall, traffic: traffic, &events)
+  }
+
+  /// A packet of it passed.
+  package mutating func glimpsed(_ connection: Connection, at now: Timestamp) {
+    guard connection.isTranslated else { return }
+    if let place = place(of: connection) {
+      if entries[place].phase == .glimpsed { entries[place].changed = now }
+    } else {
+      _ = insert(connection, .glimpsed, at: now)
+    }
+  }
+
+  private mutating func revive(_ place: Int) {
+    entries[place].phase = .live
+    statistics.active += 1
+  }
+
+  private mutating func make(
+    _ kind: NATEvent.Kind, _ connection: Connection, at time: Timestamp, traffic: ConnectionTraffic? = nil,
+    _ events: inout [NATEvent]
+  ) {
+    switch kind {
+    case .create: statistics.created += 1
+    case .delete: statistics.deleted += 1
+    }
+    events.append(NATEvent(kind, connection, at: time, traffic: traffic))
+  }
+
+  // MARK: A census
+
+  /// A listing of conntrack's table begins.
+  package mutating func beginCensus() { census &+= 1 }
+
+  /// The listing has this connection.
+  ///
+  /// - Parameter isFirst: nobody listened before: it began before the program, which makes no event of that.
+  package mutating func counted(
+    _ connection: Connection, at time: Timestamp?, isFirst: Bool, _ moment: Moment, _ events: inout [NATEvent]
+  ) {
+    guard connection.isTranslated else { return }
+    if let place = place(of: connection) {
+      entries[place].census = census
+      return
+    }
+    guard let place = insert(connection, .live, at: moment.now) else { return }
+    if isFirst {
+      entries[place].mayEndSilently = true
+      silentCount += 1
+    } else {
+      entries[place].isTold = true
+      statistics.recovered += 1
+      make(.create, connection, at: time ?? moment.wall, &events)
+    }
+  }
+
+  /// The listing is complete, and so are the events of until then: what it does not have has ended.
+  ///
+  /// - Parameters:
+  ///   - next: the place to go on at; 0 at first.
+  ///   - limit: how many events to make at most.
+  /// - Returns: whether all places were looked at; else call again.
+  package mutating func endCensus(
+    from next: inout Int, limit: Int, _ moment: Moment, _ events: inout [NATEvent]
+  ) -> Bool {
+    let most = events.count + limit
+    while next < entries.count, events.count < most {
+      let place = next
+      next += 1
+      guard entries[place].phase == .live, entries[place].census != census else { continue }
+      end(place, at: moment.now)
+      statistics.recovered += 1
+      make(.delete, entries[place].connection, at: moment.wall, &events)
+    }
+    return next == entries.count
+  }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowExport
+internal import FlowMeter
+internal import Synchronization
+
+/// Reading a capture file.
+extension Probe {
+  /// Meters and exports on one thread: the export sets the pace, and the packets' times are the clock.
+  func readFile() {
+    guard let file else { return }
+    let process = metering[0]
+    var progress = ReadingProgress(file)
+    var tick = Int64.min
+    do throws(CaptureError) {
+      while !isStopping.load(ordering: .relaxed) {
+        let (outcome, isCrowded) = try process.meter(timeout: .seconds(1))
+        let now = process.latestPacket
+        let isNewTick = now.milliseconds >> 8 != tick
+        if isNewTick || isCrowded {
+          tick = now.milliseconds >> 8
+          exporting.export(at: fileInstant(now), flush: isNewTick)
+        }
+        if case .end = outcome { break }
+        progress.show(process.counters)
+      }
+    } catch {
+      if !isStopping.load(ordering: .relaxed) {
+        hasFailed.store(true, ordering: .relaxed)
+        Console.say(error.description)
+      }
+    }
+    process.finish()
+    exporting.export(at: fileInstant(process.latestPacket), everything: true)
+    // Of a file there is no later chance.
+    if table.statistics.lost.flows > 0 || collectors.contains(where: { $0.statistics.lost.flows > 0 }) {
+      hasFailed.store(true, ordering: .relaxed)
+    }
+  }
+
+  /// The device is taken to have started twenty days before the first packet that was read: sysUpTime has 49.7 days,
+  /// and the packets of a capture need not be in order.
+  private func fileInstant(_ now: Timestamp) -> ExportInstant {
+    let now = now.milliseconds == .min ? started : now
+    let boot = fileBoot ?? now.advanced(byMilliseconds: -20 * 86_400_000)
+    fileBoot = boot
+    return ExportInstant(now: now, boot: boot)
+  }
+}
