@@ -253,6 +253,63 @@ router_scene() {
     outside=$(interface_index router r1)
 }
 
+# The router translates, every way there is; translations lists connections that use each. The client has 192.0.2.1 to
+# .5, 2001:db8:1::1 to ::5: .1 is masqueraded, .2 gets another source address, .3 (TCP and UDP) another port too, .4 and
+# .5 keep theirs. 203.0.113.80 and 2001:db8:80::80 stand for the server; ports 8080 and 8053 of the router's outside lead
+# to the client.
+translate() {
+    local last
+    for last in 2 3 4 5; do address client c0 "192.0.2.$last/24" "2001:db8:1::$last/64"; done
+    address router r1 198.51.100.77/24 198.51.100.78/24 2001:db8:2::77/64 2001:db8:2::78/64
+    translate_family iptables 192.0.2. 198.51.100. 203.0.113.80 '' ''
+    translate_family ip6tables 2001:db8:1:: 2001:db8:2:: 2001:db8:80::80 '[' ']'
+}
+translate_family() { # COMMAND CLIENT SERVER VIRTUAL BRACKET BRACKET
+    local nat=(on router "$1" -t nat) self=254 port
+    [ "$1" = ip6tables ] && self=fe
+    {
+        "${nat[@]}" -A POSTROUTING -o r1 -s "${2}1" -j MASQUERADE
+        "${nat[@]}" -A POSTROUTING -o r1 -s "${2}2" -j SNAT --to-source "${3}77"
+        for port in tcp udp; do
+            "${nat[@]}" -A POSTROUTING -o r1 -s "${2}3" -p $port -j SNAT --to-source "$5${3}78$6:20000-20099"
+        done
+        "${nat[@]}" -A PREROUTING -i r0 -d "$4" -j DNAT --to-destination "${3}2"
+        "${nat[@]}" -A PREROUTING -i r1 -d "$3$self" -p tcp --dport 8080 -j DNAT --to-destination "$5${2}1$6:5002"
+        "${nat[@]}" -A PREROUTING -i r1 -d "$3$self" -p udp --dport 8053 -j DNAT --to-destination "$5${2}1$6:5001"
+    } 2>/dev/null || fail "cannot make the NAT rules with $1"
+}
+# Ports go up from FIRST; `exchange client < <(translations client FIRST)`.
+translations() { # client|server FIRST
+    local port=$2 protocol client server virtual self each
+    for each in "192.0.2. 198.51.100. 203.0.113.80 254" "2001:db8:1:: 2001:db8:2:: 2001:db8:80::80 fe"; do
+        read -r client server virtual self <<<"$each"
+        if [ "$1" = server ]; then
+            echo "tcp ${server}2 $((port++)) $server$self 8080"
+            echo "udp ${server}2 $((port++)) $server$self 8053"
+            continue
+        fi
+        for protocol in "tcp 5002" "udp 5001" "icmp 0"; do
+            echo "${protocol% *} ${client}1 $((port++)) ${server}2 ${protocol#* }"  # MASQUERADE
+            echo "${protocol% *} ${client}2 $((port++)) ${server}2 ${protocol#* }"  # SNAT
+            echo "${protocol% *} ${client}4 $((port++)) $virtual ${protocol#* }"    # DNAT
+            echo "${protocol% *} ${client}1 $((port++)) $virtual ${protocol#* }"    # both
+            echo "${protocol% *} ${client}5 $((port++)) ${server}2 ${protocol#* }"  # neither
+            [ "${protocol% *}" = icmp ] ||
+                echo "${protocol% *} ${client}3 $((port++)) ${server}2 ${protocol#* }" # SNAT with ports
+        done
+    done
+}
+
+# conntrack's own words, by which NAT events are measured: $work/conntrack.out, as nat_events.py reads them.
+start_conntrack() { # NAMESPACE
+    start conntrack "$1" stdbuf -oL conntrack -E -e NEW,DESTROY -o timestamp,id -b 8388608
+    wait_for 10 hears_conntrack conntrack "$1" || fail "conntrack does not listen: $(head -n 1 "$work/conntrack.err")"
+}
+# Times off, sorted: nat_events.py's lines.
+nat_events() { # WAY FILE...
+    python3 "$here/nat_events.py" "$@" || fail "nat_events.py $* went wrong"
+}
+
 # For each line "tcp|udp|icmp FROM PORT TO PORT" one connection with an answer.
 exchange() { # NAMESPACE <LINES
     on "$1" python3 "$here/traffic.py" exchange || fail "an exchange went wrong"

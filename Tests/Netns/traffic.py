@@ -56,10 +56,11 @@ def dual_stack(kind, port):
 
 def udp_server(arguments):
     server = dual_stack(socket.SOCK_DGRAM, arguments.port)
+    server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     while True:
-        data, sender = server.recvfrom(65535)
+        data, addressed_to, _, sender = server.recvmsg(65535, 64)
         if arguments.echo:
-            server.sendto(data, sender)
+            server.sendmsg([data], addressed_to, 0, sender)
 
 
 def serve(connection):
