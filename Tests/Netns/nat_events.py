@@ -7,12 +7,20 @@ tshark FILE PORT    of the IPFIX or v9 messages to a UDP port in a capture, as t
 v5 FILE PORT        of the v5 messages to a UDP port, as tshark decodes them
 nfdump FOLDER       of what nfcapd stored
 v5-truth FILE       what ipt_NETFLOW's v5 pseudo-records must hold, from conntrack's words
+flows-truth FILE POINT
+                    of conntrack's listing, the flows that are seen at a point of the router with what
+                    they must tell of the translation. Points: arriving (PREROUTING), between (FORWARD,
+                    POSTROUTING's mangle), inside (r0), outside (r1)
+flows-json FILE     the same of what flowprobe --json printed
+flows-nfdump FOLDER the same of what nfcapd stored
 far FILE FILE MS    of the events in both (as printed before), those whose times differ by more
                     than MS milliseconds
 
 A line is "create|delete|OTHER PROTOCOL SOURCE PORT DESTINATION PORT POST-SOURCE PORT
 POST-DESTINATION PORT", a tab, and the time in seconds since 1970. The port of ICMP's source is the
 identifier, that of its destination is 0. v5: "FLAGS PROTOCOL SOURCE PORT DESTINATION PORT NEXT-HOP AS AS".
+Flows: as an event with "flow" in front, without time; ICMP's ports are 0; "same" instead of the translation
+where there is none.
 """
 import datetime
 import ipaddress
@@ -164,6 +172,71 @@ def from_nfdump(folder):
         yield line(KINDS.get(kind, kind), record["proto"], ends, seconds(record["t_event"]))
 
 
+def flow_line(protocol, ends, post):
+    words = ["flow", protocol] + [str(ipaddress.ip_address(end)) if at % 2 == 0 else end
+                                  for at, end in enumerate(ends)]
+    if post is None:
+        return " ".join(map(str, words + ["same"]))
+    return " ".join(map(str, words + [str(ipaddress.ip_address(end)) if at % 2 == 0 else end
+                                      for at, end in enumerate(post)]))
+
+
+def flows_truth(path, point):
+    for _, _, protocol, original, reply in connections(path):
+        if protocol in ICMP:
+            original, reply = ((way[0], 0, way[2], 0) for way in (original, reply))
+        after = reply[2:] + reply[:2]
+        seen = original[:2] + after[2:]
+        there, back = {
+            "arriving": (original, reply),
+            "between": (seen, inverse(seen)),
+            "inside": (original, inverse(original)),
+            "outside": (after, reply)}[point]
+        # The two links see a connection from outside the other way round.
+        if point in ("inside", "outside") and not original[0].startswith(("192.0.2.", "2001:db8:1:")):
+            there, back = (after, reply) if point == "inside" else (original, inverse(original))
+        translation = (after, inverse(original)) if after != original else (None, None)
+        yield flow_line(protocol, there, translation[0])
+        yield flow_line(protocol, back, translation[1])
+
+
+def inverse(ends):
+    return ends[2:] + ends[:2]
+
+
+def flows_json(path):
+    with open(path, encoding="utf-8") as file:
+        for text in file:
+            record = json.loads(text)
+            if "packetDeltaCount" not in record or is_noise(record):
+                continue
+            ends = [either(record, *names) for names in (
+                ("sourceIPv4Address", "sourceIPv6Address"), ("sourceTransportPort",),
+                ("destinationIPv4Address", "destinationIPv6Address"), ("destinationTransportPort",))]
+            post = [either(record, *names) for names in (
+                ("postNATSourceIPv4Address", "postNATSourceIPv6Address"), ("postNAPTSourceTransportPort",),
+                ("postNATDestinationIPv4Address", "postNATDestinationIPv6Address"),
+                ("postNAPTDestinationTransportPort",))]
+            yield flow_line(record["protocolIdentifier"], ends, post if any(post) else None)
+
+
+def is_noise(record):
+    """flowprobe's own export, neighbour discovery, multicast reports: none of the connections that are compared."""
+    return record.get("sourceIPv4Address") == "127.0.0.1" or record.get("icmpTypeCodeIPv6", 0) // 256 > 129
+
+
+def flows_nfdump(folder):
+    output = subprocess.run(["nfdump", "-R", folder, "-o", "json"], capture_output=True, check=True).stdout
+    for record in json.loads(output or "[]"):
+        ends = [either(record, *names) for names in (
+            ("src4_addr", "src6_addr"), ("src_port",), ("dst4_addr", "dst6_addr"), ("dst_port",))]
+        post = [either(record, *names) for names in (
+            ("src4_xlt_ip", "src6_xlt_ip"), ("src_xlt_port",), ("dst4_xlt_ip", "dst6_xlt_ip"), ("dst_xlt_port",))]
+        if record["proto"] in ICMP:
+            ends[1] = ends[3] = 0
+        yield flow_line(record["proto"], ends, post if any(post) else None)
+
+
 def far(first, second, most):
     times = []
     for path in first, second:
@@ -175,6 +248,7 @@ def far(first, second, most):
 
 
 WAYS = {"truth": truth, "json": from_json, "tshark": from_tshark, "v5": from_v5, "nfdump": from_nfdump,
-        "v5-truth": v5_truth, "far": far}
+        "v5-truth": v5_truth, "far": far, "flows-truth": flows_truth, "flows-json": flows_json,
+        "flows-nfdump": flows_nfdump}
 for answer in WAYS[sys.argv[1]](*sys.argv[2:]):
     print(answer)
