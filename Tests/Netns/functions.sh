@@ -90,7 +90,7 @@ namespace() { # NAME...
         ip netns add "$(netns "$name")" || fail "cannot make network namespace '$(netns "$name")'"
         namespaces+=("$(netns "$name")")
         ip -n "$(netns "$name")" link set lo up
-        on "$name" sysctl -qw net.ipv6.conf.default.accept_dad=0
+        on "$name" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.router_solicitations=0
     done
 }
 
