@@ -305,7 +305,9 @@ start_conntrack() { # NAMESPACE
     start conntrack "$1" stdbuf -oL conntrack -E -e NEW,DESTROY -o timestamp,id -b 8388608
     wait_for 10 hears_conntrack conntrack "$1" || fail "conntrack does not listen: $(head -n 1 "$work/conntrack.err")"
 }
-# Times off, sorted: nat_events.py's lines.
+list_conntrack() { # NAMESPACE : the connections that there are, as nat_events.py reads them
+    on "$1" conntrack -L -o id 2>/dev/null | grep -v src=127.0.0.1
+}
 nat_events() { # WAY FILE...
     python3 "$here/nat_events.py" "$@" || fail "nat_events.py $* went wrong"
 }

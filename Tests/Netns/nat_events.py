@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """NAT events as several programs tell them, one a line, to be compared.
 
-truth FILE          of what `conntrack -E -o timestamp,id` printed, the translated connections
+truth FILE          of what `conntrack -E -o timestamp,id` or `conntrack -L -o id` printed, the
+                    translated connections
 json FILE           of what flowprobe --json printed
+traffic-truth FILE, traffic-json FILE
+                    the packets and octets of both directions that delete events tell
 tshark FILE PORT    of the IPFIX or v9 messages to a UDP port in a capture, as tshark decodes them
 v5 FILE PORT        of the v5 messages to a UDP port, as tshark decodes them
 nfdump FOLDER       of what nfcapd stored
@@ -39,10 +42,12 @@ def line(kind, protocol, ends, time):
 
 
 def connections(path):
-    """(time, "NEW" or "DESTROY", protocol, original, reply) of every event; a tuple is (source, port, destination, port)."""
+    """(time, "NEW" or "DESTROY", protocol, original, reply) of every event; a tuple is (source, port, destination, port).
+
+    What conntrack -L lists is told as "NEW" at 0."""
     with open(path, encoding="ascii") as file:
         for text in file:
-            found = re.match(r"\[(\d+\.\d+)\]\s+\[(NEW|DESTROY)\]\s+\S+\s+(\d+) (.*)", text)
+            found = re.match(r"(?:\[(\d+\.\d+)\]\s+\[(NEW|DESTROY)\]\s+)?\w+\s+(\d+) (.*)", text)
             if not found:
                 continue
             time, what, protocol, rest = found.groups()
@@ -58,7 +63,7 @@ def connections(path):
                 else:
                     ports = int(words["sport"][way]), int(words["dport"][way])
                 tuples.append((words["src"][way], ports[0], words["dst"][way], ports[1]))
-            yield float(time), what, int(protocol), *tuples
+            yield float(time or 0), what or "NEW", int(protocol), *tuples
 
 
 def translated(path):
@@ -84,6 +89,28 @@ def v5_truth(path):
             yield f"{common} {after[0]} {after[1]} 0\t{time:.6f}"
         if original[2:] != after[2:]:
             yield f"{common} {original[2]} 0 {original[3]}\t{time:.6f}"
+
+
+def traffic_truth(path):
+    with open(path, encoding="ascii") as file:
+        for text in file:
+            if "[DESTROY]" in text:
+                words = dict(reversed(re.findall(r"(\w+)=(\S+)", text)))
+                counters = re.findall(r"(?:packets|bytes)=(\d+)", text)
+                yield " ".join([words["src"], words["dst"], words.get("sport", "-"), *counters])
+
+
+def traffic_json(path):
+    with open(path, encoding="utf-8") as file:
+        for text in file:
+            record = json.loads(text)
+            if record.get("natEvent") == 5:
+                port = "-" if record["protocolIdentifier"] in ICMP else record["sourceTransportPort"]
+                yield " ".join(map(str, (
+                    either(record, "sourceIPv4Address", "sourceIPv6Address"),
+                    either(record, "destinationIPv4Address", "destinationIPv6Address"), port,
+                    record.get("initiatorPackets"), record.get("initiatorOctets"),
+                    record.get("responderPackets"), record.get("responderOctets"))))
 
 
 def seconds(text):
@@ -248,7 +275,7 @@ def far(first, second, most):
 
 
 WAYS = {"truth": truth, "json": from_json, "tshark": from_tshark, "v5": from_v5, "nfdump": from_nfdump,
-        "v5-truth": v5_truth, "far": far, "flows-truth": flows_truth, "flows-json": flows_json,
+        "v5-truth": v5_truth, "traffic-truth": traffic_truth, "traffic-json": traffic_json, "far": far, "flows-truth": flows_truth, "flows-json": flows_json,
         "flows-nfdump": flows_nfdump}
 for answer in WAYS[sys.argv[1]](*sys.argv[2:]):
     print(answer)
