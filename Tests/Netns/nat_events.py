@@ -33,6 +33,7 @@ import subprocess
 import sys
 
 ICMP = (1, 58)
+CLIENT = ("192.0.2.", "2001:db8:1:")
 KINDS = {4: "create", 5: "delete"}
 
 
@@ -213,18 +214,17 @@ def flows_truth(path, point):
         if protocol in ICMP:
             original, reply = ((way[0], 0, way[2], 0) for way in (original, reply))
         after = reply[2:] + reply[:2]
-        seen = original[:2] + after[2:]
-        there, back = {
-            "arriving": (original, reply),
-            "between": (seen, inverse(seen)),
-            "inside": (original, inverse(original)),
-            "outside": (after, reply)}[point]
-        # The two links see a connection from outside the other way round.
-        if point in ("inside", "outside") and not original[0].startswith(("192.0.2.", "2001:db8:1:")):
-            there, back = (after, reply) if point == "inside" else (original, inverse(original))
+        between = original[:2] + after[2:]
+        # The two links see a connection from outside the other way round, and one that turns back in the router twice.
+        from_client, to_client = (ends[at].startswith(CLIENT) for ends, at in ((original, 0), (after, 2)))
+        links = {"inside": [original] * from_client + [after] * to_client,
+                 "outside": [original] * (not from_client) + [after] * (not to_client)}
+        there = {"arriving": [original], "between": [between], **links}[point]
+        # PREROUTING has the answers as they come, all others have them as the packets before, turned round.
+        back = [reply] if point == "arriving" else [inverse(ends) for ends in there]
         translation = (after, inverse(original)) if after != original else (None, None)
-        yield flow_line(protocol, there, translation[0])
-        yield flow_line(protocol, back, translation[1])
+        yield from (flow_line(protocol, ends, translation[0]) for ends in there)
+        yield from (flow_line(protocol, ends, translation[1]) for ends in back)
 
 
 def inverse(ends):

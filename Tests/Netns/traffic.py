@@ -114,6 +114,7 @@ def exchange_tcp(family, source, to):
 
 def exchange_udp(family, source, to):
     with socket.socket(family, socket.SOCK_DGRAM) as sender:
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sender.settimeout(5)
         sender.bind(source)
         sender.connect(to)
