@@ -90,6 +90,7 @@ namespace() { # NAME...
         ip netns add "$(netns "$name")" || fail "cannot make network namespace '$(netns "$name")'"
         namespaces+=("$(netns "$name")")
         ip -n "$(netns "$name")" link set lo up
+        on "$name" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.router_solicitations=0
     done
 }
 
@@ -144,11 +145,16 @@ ended() { # NAME [SECONDS] : waits for a program to end by itself
     unset "children[child]"
 }
 
+# The inodes of a process's sockets, on one line.
+sockets_of() { # NAME
+    readlink /proc/"${pid_of[$1]}"/fd/* 2>/dev/null | sed -n 's/^socket:\[\(.*\)\]$/\1/p' | xargs
+}
+
 # True once the process has COUNT packet sockets on the interface with that index.
 listens_to() { # NAME NAMESPACE INTERFACE [COUNT]
     local index sockets count=0 inode
     index=$(interface_index "$2" "$3")
-    sockets=" $(readlink /proc/"${pid_of[$1]}"/fd/* 2>/dev/null | sed -n 's/^socket:\[\(.*\)\]$/\1/p' | tr '\n' ' ')"
+    sockets=" $(sockets_of "$1") "
     while read -r inode; do
         case $sockets in *" $inode "*) ((count++)) ;; esac
     done < <(on "$2" awk -v index_wanted="$index" '$5 == index_wanted && $6 == 1 { print $NF }' /proc/net/packet)
@@ -166,29 +172,39 @@ port_drained() { # NAMESPACE PORT : nothing waits in its UDP receive queue
 
 # -- flowprobe -------------------------------------------------------------------------
 
-# Starts flowprobe and waits until it captures on every -i; names: flowprobe.out, flowprobe.err.
+# Starts flowprobe and waits until it captures on every -i, listens to every --nflog group and hears conntrack if it is to;
+# names: flowprobe.out, flowprobe.err, or NAME.out, NAME.err.
 start_flowprobe() { # NAMESPACE OPTION...
-    local namespace=$1 interface
-    start flowprobe "$namespace" "$FLOWPROBE" "${@:2}"
-    shift
+    start_flowprobe_as flowprobe "$@"
+}
+start_flowprobe_as() { # NAME NAMESPACE OPTION...
+    local name=$1 namespace=$2
+    start "$name" "$namespace" "$FLOWPROBE" "${@:3}"
+    shift 2
     while (($# > 0)); do
-        if [ "$1" = -i ]; then
-            interface=$2
-            shift
-            wait_for 10 listens_or_ended "$namespace" "$interface"
-            running "${pid_of[flowprobe]}" || fail "flowprobe ended early: $(told)"
-            listens_to flowprobe "$namespace" "$interface" || fail "flowprobe does not capture on $interface within 10 s"
-        fi
+        case $1 in
+        -i) ready "$name" "captures on $2" listens_to "$name" "$namespace" "$2" ;;
+        --nflog) ready "$name" "listens to group $2" groups_bound "$namespace" "$2" ;;
+        --natevents) ready "$name" "hears conntrack" hears_conntrack "$name" "$namespace" ;;
+        esac
         shift
     done
     sleep 0.3 # from the socket's making to its filter
 }
-listens_or_ended() { ! running "${pid_of[flowprobe]}" || listens_to flowprobe "$1" "$2"; }
+ready() { # NAME WHAT COMMAND...
+    wait_for 10 ready_or_ended "$1" "${@:3}"
+    running "${pid_of[$1]}" || fail "flowprobe ended early: $(told "$1")"
+    "${@:3}" || fail "it is not so within 10 s that flowprobe $2: $(told "$1")"
+}
+ready_or_ended() { ! running "${pid_of[$1]}" || "${@:2}"; }
 
 stop_flowprobe() { # [SIGNAL]
-    running "${pid_of[flowprobe]}" || fail "flowprobe ended before it was stopped: $(told)"
-    stop flowprobe "${1:-TERM}"
-    same "exit status after SIG${1:-TERM}" 0 "$status"
+    stop_flowprobe_as flowprobe "$@"
+}
+stop_flowprobe_as() { # NAME [SIGNAL]
+    running "${pid_of[$1]}" || fail "flowprobe ended before it was stopped: $(told "$1")"
+    stop "$1" "${2:-TERM}"
+    same "exit status after SIG${2:-TERM} ($(told "$1"))" 0 "$status"
 }
 
 # Runs flowprobe to its end; exit status in $status.
@@ -197,7 +213,9 @@ run_flowprobe() { # NAMESPACE OPTION...
     ended flowprobe 60
 }
 
-told() { tr '\n' '|' <"$work/flowprobe.err" | cut -c1-300; }
+told() { # [NAME]
+    tr '\n' '|' <"$work/${1:-flowprobe}.err" | cut -c1-300
+}
 
 # Packets, octets, flows of the summary on standard error.
 summary() {
@@ -209,6 +227,124 @@ summary() {
 json_sums() { # [CONDITION]
     jq -rs "map(select(${1:-true})) | \"\(map(.packetDeltaCount) | add // 0) \(map(.octetDeltaCount) | add // 0) \(length)\"" \
         "$work/flowprobe.out" 2>&1
+}
+
+# -- rules, NAT, and who listens to them ------------------------------------------------
+
+# A router between a client and a server, both families; $inside and $outside are the ifIndexes of r0 and r1.
+#
+#     client c0 ---------------- r0 router r1 ----------------- s0 server
+#     192.0.2.1        192.0.2.254         198.51.100.254       198.51.100.2
+#     2001:db8:1::1    2001:db8:1::fe      2001:db8:2::fe       2001:db8:2::2
+router_scene() {
+    namespace client router server
+    link client c0 router r0
+    link router r1 server s0
+    address client c0 192.0.2.1/24 2001:db8:1::1/64
+    address router r0 192.0.2.254/24 2001:db8:1::fe/64
+    address router r1 198.51.100.254/24 2001:db8:2::fe/64
+    address server s0 198.51.100.2/24 2001:db8:2::2/64
+    on router sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+    ip -n "$(netns client)" route add default via 192.0.2.254
+    ip -n "$(netns client)" route add default via 2001:db8:1::fe
+    ip -n "$(netns server)" route add default via 198.51.100.254
+    ip -n "$(netns server)" route add default via 2001:db8:2::fe
+    inside=$(interface_index router r0)
+    outside=$(interface_index router r1)
+}
+
+# The router translates, every way there is; translations lists connections that use each. The client has 192.0.2.1 to
+# .5, 2001:db8:1::1 to ::5: .1 is masqueraded, .2 gets another source address, .3 (TCP and UDP) another port too, .4 and
+# .5 keep theirs. 203.0.113.80 and 2001:db8:80::80 stand for the server; ports 8080 and 8053 of the router's outside lead
+# to the client.
+translate() {
+    local last
+    for last in 2 3 4 5; do address client c0 "192.0.2.$last/24" "2001:db8:1::$last/64"; done
+    address router r1 198.51.100.77/24 198.51.100.78/24 2001:db8:2::77/64 2001:db8:2::78/64
+    translate_family iptables 192.0.2. 198.51.100. 203.0.113.80 '' ''
+    translate_family ip6tables 2001:db8:1:: 2001:db8:2:: 2001:db8:80::80 '[' ']'
+}
+translate_family() { # COMMAND CLIENT SERVER VIRTUAL BRACKET BRACKET
+    local nat=(on router "$1" -t nat) self=254 port
+    [ "$1" = ip6tables ] && self=fe
+    {
+        "${nat[@]}" -A POSTROUTING -o r1 -s "${2}1" -j MASQUERADE
+        "${nat[@]}" -A POSTROUTING -o r1 -s "${2}2" -j SNAT --to-source "${3}77"
+        for port in tcp udp; do
+            "${nat[@]}" -A POSTROUTING -o r1 -s "${2}3" -p $port -j SNAT --to-source "$5${3}78$6:20000-20099"
+        done
+        "${nat[@]}" -A PREROUTING -i r0 -d "$4" -j DNAT --to-destination "${3}2"
+        "${nat[@]}" -A PREROUTING -i r1 -d "$3$self" -p tcp --dport 8080 -j DNAT --to-destination "$5${2}1$6:5002"
+        "${nat[@]}" -A PREROUTING -i r1 -d "$3$self" -p udp --dport 8053 -j DNAT --to-destination "$5${2}1$6:5001"
+    } 2>/dev/null || fail "cannot make the NAT rules with $1"
+}
+# Ports go up from FIRST; `exchange client < <(translations client FIRST)`.
+translations() { # client|server FIRST
+    local port=$2 protocol client server virtual self each
+    for each in "192.0.2. 198.51.100. 203.0.113.80 254" "2001:db8:1:: 2001:db8:2:: 2001:db8:80::80 fe"; do
+        read -r client server virtual self <<<"$each"
+        if [ "$1" = server ]; then
+            echo "tcp ${server}2 $((port++)) $server$self 8080"
+            echo "udp ${server}2 $((port++)) $server$self 8053"
+            continue
+        fi
+        for protocol in "tcp 5002" "udp 5001" "icmp 0"; do
+            echo "${protocol% *} ${client}1 $((port++)) ${server}2 ${protocol#* }"  # MASQUERADE
+            echo "${protocol% *} ${client}2 $((port++)) ${server}2 ${protocol#* }"  # SNAT
+            echo "${protocol% *} ${client}4 $((port++)) $virtual ${protocol#* }"    # DNAT
+            echo "${protocol% *} ${client}1 $((port++)) $virtual ${protocol#* }"    # both
+            echo "${protocol% *} ${client}5 $((port++)) ${server}2 ${protocol#* }"  # neither
+            [ "${protocol% *}" = icmp ] ||
+                echo "${protocol% *} ${client}3 $((port++)) ${server}2 ${protocol#* }" # SNAT with ports
+        done
+    done
+}
+
+# conntrack's own words, by which NAT events are measured: $work/conntrack.out, as nat_events.py reads them.
+start_conntrack() { # NAMESPACE
+    start conntrack "$1" stdbuf -oL conntrack -E -e NEW,DESTROY -o timestamp,id -b 8388608
+    wait_for 10 hears_conntrack conntrack "$1" || fail "conntrack does not listen: $(head -n 1 "$work/conntrack.err")"
+}
+list_conntrack() { # NAMESPACE : the connections that there are, as nat_events.py reads them
+    on "$1" conntrack -L -o id 2>/dev/null | grep -v src=127.0.0.1
+}
+nat_events() { # WAY FILE...
+    python3 "$here/nat_events.py" "$@" || fail "nat_events.py $* went wrong"
+}
+
+# For each line "tcp|udp|icmp FROM PORT TO PORT" one connection with an answer.
+exchange() { # NAMESPACE <LINES
+    on "$1" python3 "$here/traffic.py" exchange || fail "an exchange went wrong"
+}
+
+# Packets and octets that the NFLOG rules of a namespace counted.
+rules_sums() { # NAMESPACE [iptables|iptables-legacy|ip6tables|…|nft]
+    case $2 in
+    nft) on "$1" nft list ruleset | sed -n 's/.*counter packets \([0-9]*\) bytes \([0-9]*\) log group.*/\1 \2/p' ;;
+    *) on "$1" "$2-save" -c 2>/dev/null | sed -n 's/^\[\([0-9]*\):\([0-9]*\)\] .*-j NFLOG.*/\1 \2/p' ;;
+    esac | awk '{ packets += $1; octets += $2 } END { print packets + 0, octets + 0 }'
+}
+
+# True once a program listens to every group of a list such as "1-3,5".
+groups_bound() { # NAMESPACE GROUPS
+    on "$1" awk -v list="$2" '{ bound[$1] = 1 }
+        END {
+            ranges = split(list, range, ",")
+            for (at = 1; at <= ranges; at++) {
+                ends = split(range[at], end, "-")
+                for (group = end[1]; group <= end[ends]; group++) if (!bound[group]) exit 1
+            }
+        }' /proc/net/netfilter/nfnetlink_log
+}
+
+# True once the process has a socket that gets conntrack's events.
+hears_conntrack() { # NAME NAMESPACE
+    local sockets inode
+    sockets=" $(sockets_of "$1") "
+    while read -r inode; do
+        case $sockets in *" $inode "*) return 0 ;; esac
+    done < <(on "$2" awk '$2 == 12 && $4 != "00000000" { print $NF }' /proc/net/netlink)
+    return 1
 }
 
 # -- what tcpdump saw ---------------------------------------------------------------
@@ -243,8 +379,8 @@ traffic() { # NAMESPACE SUBCOMMAND... : see traffic.py
 start_traffic() { # NAME NAMESPACE SUBCOMMAND...
     start "$1" "$2" python3 "$here/traffic.py" "${@:3}"
 }
-start_server() { # NAMESPACE udp|tcp PORT : takes what comes
-    start_traffic "$2-server-$3" "$1" "$2-server" "$3"
+start_server() { # NAMESPACE udp|tcp PORT [--echo] : takes what comes
+    start_traffic "$1-$2-server-$3" "$1" "$2-server" "${@:3}"
     wait_for 10 port_open "$1" "$3" "$2" || fail "the $2 server on port $3 does not start"
 }
 

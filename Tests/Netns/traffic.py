@@ -5,16 +5,21 @@ udp TO PORT COUNT SIZE [--from-port N] [--ports N] [--rate PER_SECOND] [--second
     Sends COUNT datagrams of SIZE octets of payload. With --ports N the destination port
     goes round PORT ... PORT+N-1. With --seconds S it sends until the time is over
     and COUNT is not looked at. Says on standard output how many it sent.
-udp-server PORT, tcp-server PORT
-    Take what comes, over IPv4 and IPv6; the TCP server answers with as much as it got.
+udp-server PORT [--echo], tcp-server PORT
+    Take what comes, over IPv4 and IPv6; the TCP server answers with as much as it got, the
+    UDP server with the same if it is told to.
 tcp TO PORT OCTETS
     One TCP connection: OCTETS there, the same number back, closed in good order.
+exchange
+    For each line "tcp|udp|icmp FROM PORT TO PORT" of standard input one connection with an
+    answer; of ICMP, an echo request with the first port as its identifier.
 capture FILE COUNT
     Writes a capture of COUNT UDP flows of one packet each, 56 IP octets a packet, 5000 a second.
 """
 import argparse
 import socket
 import struct
+import sys
 import threading
 import time
 
@@ -51,8 +56,11 @@ def dual_stack(kind, port):
 
 def udp_server(arguments):
     server = dual_stack(socket.SOCK_DGRAM, arguments.port)
+    server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     while True:
-        server.recv(65535)
+        data, addressed_to, _, sender = server.recvmsg(65535, 64)
+        if arguments.echo:
+            server.sendmsg([data], addressed_to, 0, sender)
 
 
 def serve(connection):
@@ -80,6 +88,59 @@ def tcp(arguments):
     connection.close()
     if received != arguments.octets:
         raise SystemExit(f"{arguments.octets} octets sent, {received} came back")
+
+
+def exchange(arguments):
+    del arguments
+    for line in sys.stdin:
+        protocol, source, source_port, to, port = line.split()
+        try:
+            ways[protocol](family_of(to), (source, int(source_port)), (to, int(port)))
+        except OSError as error:
+            raise SystemExit(f"{line.strip()}: {error}")
+
+
+def exchange_tcp(family, source, to):
+    with socket.socket(family, socket.SOCK_STREAM) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        connection.settimeout(5)
+        connection.bind(source)
+        connection.connect(to)
+        connection.sendall(bytes(500))
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
+
+
+def exchange_udp(family, source, to):
+    with socket.socket(family, socket.SOCK_DGRAM) as sender:
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sender.settimeout(5)
+        sender.bind(source)
+        sender.connect(to)
+        sender.send(bytes(100))
+        sender.recv(65536)
+
+
+def exchange_icmp(family, source, to):
+    six = family == socket.AF_INET6
+    kind = socket.getprotobyname("ipv6-icmp" if six else "icmp")
+    request, reply = (128, 129) if six else (8, 0)
+    with socket.socket(family, socket.SOCK_RAW, kind) as sender:
+        sender.settimeout(5)
+        sender.bind((source[0], 0))
+        sender.connect((to[0], 0))
+        body = struct.pack("!HH", source[1], 1) + bytes(56)
+        checksum = internet_checksum(struct.pack("!BBH", request, 0, 0) + body)
+        sender.send(struct.pack("!BBH", request, 0, checksum) + body)
+        while True:
+            answer = sender.recv(65536)
+            message = answer if six else answer[(answer[0] & 15) * 4:]
+            if message[0] == reply and message[4:6] == body[:2]:
+                return
+
+
+ways = {"tcp": exchange_tcp, "udp": exchange_udp, "icmp": exchange_icmp}
 
 
 def internet_checksum(header):
@@ -123,7 +184,10 @@ command.set_defaults(run=udp)
 for name, run in ("udp-server", udp_server), ("tcp-server", tcp_server):
     command = commands.add_parser(name)
     command.add_argument("port", type=int)
+    command.add_argument("--echo", action="store_true")
     command.set_defaults(run=run)
+command = commands.add_parser("exchange")
+command.set_defaults(run=exchange)
 command = commands.add_parser("tcp")
 command.add_argument("to")
 command.add_argument("port", type=int)
