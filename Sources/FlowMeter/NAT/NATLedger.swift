@@ -100,15 +100,14 @@ package struct NATLedger: ~Copyable {
   func annotate(_ record: inout FlowRecord) {
     guard let place = place(of: record.key, since: record.start) else { return }
     let connection = entries[place].connection
-    let ports = record.key.protocol.hasPorts
-    func starts(_ tuple: ConnectionTuple) -> Bool {
-      record.key.source == tuple.source && (!ports || record.key.sourcePort == tuple.sourcePort)
-    }
-    let isOriginal = starts(connection.original) || starts(connection.translated)
+    let key = record.key
+    let isOriginal = connection.isOriginal(key.source, key.sourcePort, key.destination, key.destinationPort)
     let post = isOriginal ? connection.translated : connection.original.inverse
     record.isTranslated = true
     (record.postNATSource, record.postNATDestination) = (post.source, post.destination)
-    if ports { (record.postNAPTSourcePort, record.postNAPTDestinationPort) = (post.sourcePort, post.destinationPort) }
+    if key.protocol.hasPorts {
+      (record.postNAPTSourcePort, record.postNAPTDestinationPort) = (post.sourcePort, post.destinationPort)
+    }
   }
 
   // MARK: Changing

@@ -33,21 +33,42 @@ struct EndpointPair: Hashable {
 }
 
 extension Connection {
-  /// The pairs of ends that its packets show on their way: as they arrive, between the translation of the destination
-  /// and that of the source, and as they leave. Two of them, or all, are the same where one end is not translated.
-  var pairs: (arriving: EndpointPair, between: EndpointPair, leaving: EndpointPair) {
+  /// What the packets of the original direction show on their way: as they arrive, between the translation of the
+  /// destination and that of the source, and as they leave. Two of them, or all, are the same where one end is not
+  /// translated. Packets of the other direction show the same the other way round.
+  var stages: (arriving: ConnectionTuple, between: ConnectionTuple, leaving: ConnectionTuple) {
     let between = ConnectionTuple(
       source: original.source, destination: translated.destination, sourcePort: original.sourcePort,
       destinationPort: translated.destinationPort)
+    return (original, between, translated)
+  }
+
+  /// The stages as pairs of ends.
+  var pairs: (arriving: EndpointPair, between: EndpointPair, leaving: EndpointPair) {
+    let stages = stages
     return (
-      EndpointPair(original, `protocol`, version), EndpointPair(between, `protocol`, version),
-      EndpointPair(translated, `protocol`, version)
+      EndpointPair(stages.arriving, `protocol`, version), EndpointPair(stages.between, `protocol`, version),
+      EndpointPair(stages.leaving, `protocol`, version)
     )
   }
 
   func shows(_ pair: EndpointPair) -> Bool {
     let pairs = pairs
     return pairs.arriving == pair || pairs.leaving == pair || pairs.between == pair
+  }
+
+  /// Whether packets from and to these ends are of the original direction. Both ends are compared: where a connection
+  /// turns back in the router, the router's address is the source of either direction.
+  func isOriginal(_ source: IPAddress, _ sourcePort: UInt16, _ destination: IPAddress, _ destinationPort: UInt16)
+    -> Bool
+  {
+    let hasPorts = `protocol`.hasPorts
+    func matches(_ tuple: ConnectionTuple) -> Bool {
+      source == tuple.source && destination == tuple.destination
+        && (!hasPorts || sourcePort == tuple.sourcePort && destinationPort == tuple.destinationPort)
+    }
+    let stages = stages
+    return matches(stages.arriving) || matches(stages.leaving) || matches(stages.between)
   }
 }
 

@@ -10,7 +10,8 @@ internal import FlowMeter
 /// ICMP connection's reply; what the kernel attaches to a packet of NFLOG has the same form.
 struct ConntrackMessage {
   let connection: Connection
-  /// When it began and ended, by the wall clock: where net.netfilter.nf_conntrack_timestamp is on.
+  /// When it began and ended, by the wall clock: where net.netfilter.nf_conntrack_timestamp is on. Of a connection that
+  /// begins Linux tells it since 6.14.
   private(set) var start: Timestamp?
   private(set) var stop: Timestamp?
   /// Where net.netfilter.nf_conntrack_acct is on; else nil.
@@ -32,6 +33,9 @@ struct ConntrackMessage {
     }
   }
 
+  /// CTA_TIMESTAMP_EVENT, which older headers do not name: the moment of the event.
+  private static let eventTime: UInt32 = 27
+
   /// struct nfgenmsg: family (1), version (1), resource id (2).
   static let headerLength = 4
 
@@ -40,7 +44,7 @@ struct ConntrackMessage {
   init?(_ bytes: RawSpan, attributes range: Range<Int>) {
     var (original, reply) = (Tuple?.none, Tuple?.none)
     var id: UInt32 = 0
-    var (start, stop) = (Timestamp?.none, Timestamp?.none)
+    var (start, stop, event) = (Timestamp?.none, Timestamp?.none, Timestamp?.none)
     var (forth, back) = (Counters?.none, Counters?.none)
     var cursor = NetlinkCursor(range)
     while let attribute = cursor.nextAttribute(in: bytes) {
@@ -54,6 +58,7 @@ struct ConntrackMessage {
       case CTA_COUNTERS_ORIG.rawValue: forth = Counters(bytes, attribute.payload)
       case CTA_COUNTERS_REPLY.rawValue: back = Counters(bytes, attribute.payload)
       case CTA_TIMESTAMP.rawValue: (start, stop) = Self.times(bytes, attribute.payload)
+      case Self.eventTime where attribute.payload.count >= 8: event = Timestamp(nanoseconds: bytes.uint64(at: at))
       default: break
       }
     }
@@ -61,7 +66,7 @@ struct ConntrackMessage {
     connection = Connection(
       original: original.values, translated: reply.inverted, version: original.version, protocol: original.protocol,
       id: id)
-    (self.start, self.stop) = (start, stop)
+    (self.start, self.stop) = (start ?? event, stop ?? event)
     if let forth, let back {
       var traffic = ConnectionTraffic()
       (traffic.initiatorPackets, traffic.initiatorOctets) = (forth.packets, forth.octets)
@@ -159,7 +164,7 @@ struct ConntrackMessage {
     var cursor = NetlinkCursor(range)
     while let attribute = cursor.nextAttribute(in: bytes) {
       guard attribute.payload.count >= 8 else { continue }
-      let time = Timestamp(milliseconds: Int64(bytes.uint64(at: attribute.payload.lowerBound) / 1_000_000))
+      let time = Timestamp(nanoseconds: bytes.uint64(at: attribute.payload.lowerBound))
       switch UInt32(attribute.type) {
       case CTA_TIMESTAMP_START.rawValue: start = time
       case CTA_TIMESTAMP_STOP.rawValue: stop = time
@@ -168,4 +173,9 @@ struct ConntrackMessage {
     }
     return (start, stop)
   }
+}
+
+extension Timestamp {
+  /// Since 1970.
+  fileprivate init(nanoseconds: UInt64) { self.init(milliseconds: Int64(nanoseconds / 1_000_000)) }
 }
