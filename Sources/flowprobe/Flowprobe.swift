@@ -33,7 +33,8 @@ struct Meter: ParsableCommand {
     abstract: "Meters IP packets into flows and exports them as IPFIX, NetFlow v9 or v5.",
     usage: """
       flowprobe -i INTERFACE [-i INTERFACE ...] [--dest LIST] [OPTIONS] [FILTER WORDS]
-      flowprobe --nflog GROUPS [--dest LIST] [OPTIONS]
+      flowprobe --nflog GROUPS [--natevents] [--dest LIST] [OPTIONS]
+      flowprobe --natevents [--dest LIST] [OPTIONS]
       flowprobe -r FILE [--dest LIST] [OPTIONS] [FILTER WORDS]
       flowprobe list-fields
       """,

@@ -57,9 +57,7 @@ extension Probe {
     while !isStopping.load(ordering: .relaxed) {
       if conntrack.receive(timeout: .milliseconds(100)) { wake.call() }
     }
-    // What the kernel still holds for us was there before the signal.
-    let end = Timestamp.monotonicClock().advanced(byMilliseconds: 300)
-    while Timestamp.monotonicClock() < end { _ = conntrack.receive(timeout: .milliseconds(100)) }
+    conntrack.finish(within: .milliseconds(300))
   }
 
   private func drain(_ process: MeteringProcess) throws(CaptureError) {

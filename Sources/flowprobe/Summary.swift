@@ -12,7 +12,7 @@ enum Summary {
   ) {
     var metered = MeteringStatistics()
     for counters in counters { metered.add(counters.statistics) }
-    for line in lines(metered, table.statistics, isLive: isLive) { Console.say(line) }
+    if !counters.isEmpty { for line in lines(metered, table.statistics, isLive: isLive) { Console.say(line) } }
     if let translations, let droppedEvents {
       for line in lines(translations.statistics, dropped: droppedEvents) { Console.say(line) }
     }

@@ -17,6 +17,7 @@ extension NATLedger {
     guard connection.isTranslated else { return }
     if let place = place(of: connection) {
       guard entries[place].phase != .ended, !entries[place].isTold else { return }
+      update(place, connection)
       if entries[place].phase == .glimpsed { revive(place) }
       entries[place].isTold = true
       if entries[place].mayEndSilently {
@@ -38,6 +39,7 @@ extension NATLedger {
     if let place = place(of: connection) {
       // The census noticed before the event was read.
       if entries[place].phase == .ended { return }
+      update(place, connection)
       if entries[place].phase == .glimpsed { revive(place) }
       end(place, at: moment.now)
     }
@@ -48,7 +50,9 @@ extension NATLedger {
   package mutating func glimpsed(_ connection: Connection, at now: Timestamp) {
     guard connection.isTranslated else { return }
     if let place = place(of: connection) {
-      if entries[place].phase == .glimpsed { entries[place].changed = now }
+      guard entries[place].phase == .glimpsed else { return }
+      update(place, connection)
+      entries[place].changed = now
     } else {
       _ = insert(connection, .glimpsed, at: now)
     }
@@ -82,11 +86,17 @@ extension NATLedger {
     _ connection: Connection, at time: Timestamp?, isFirst: Bool, _ moment: Moment, _ events: inout [NATEvent]
   ) {
     guard connection.isTranslated else { return }
-    if let place = place(of: connection) {
-      entries[place].census = census
-      return
+    let place: Int
+    if let known = self.place(of: connection) {
+      entries[known].census = census
+      guard entries[known].phase == .glimpsed else { return }
+      update(known, connection)
+      revive(known)
+      place = known
+    } else {
+      guard let new = insert(connection, .live, at: moment.now) else { return }
+      place = new
     }
-    guard let place = insert(connection, .live, at: moment.now) else { return }
     if isFirst {
       entries[place].mayEndSilently = true
       silentCount += 1

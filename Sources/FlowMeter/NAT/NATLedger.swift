@@ -63,12 +63,18 @@ package struct NATLedger: ~Copyable {
     if leaving != arriving { body(leaving.hash(hash)) }
   }
 
-  /// The place of this very connection; a later one between the same ends has another id.
+  /// The place of this very connection; a later one between the same ends has another id. What it is translated to may
+  /// have been told otherwise: a packet shows its connection before all translations are made.
   func place(of connection: Connection) -> Int? {
     let pair = EndpointPair(connection.original, connection.protocol, connection.version)
     var found: Int?
     index.forEach(hash: pair.hash(hash)) {
-      if entries[Int($0)].connection == connection { found = Int($0) }
+      let other = entries[Int($0)].connection
+      if other.id == connection.id, other.original == connection.original, other.protocol == connection.protocol,
+        other.version == connection.version
+      {
+        found = Int($0)
+      }
     }
     return found
   }
@@ -92,8 +98,10 @@ package struct NATLedger: ~Copyable {
     return best
   }
 
+  /// What events tell is preferred to what a packet showed, and what lives to what has ended.
   private func isBetter(_ entry: Entry, than other: Entry) -> Bool {
-    (entry.phase == .ended ? 0 : 1, entry.changed) > (other.phase == .ended ? 0 : 1, other.changed)
+    func rank(_ phase: Phase) -> Int { phase == .live ? 2 : phase == .ended ? 1 : 0 }
+    return (rank(entry.phase), entry.changed) > (rank(other.phase), other.changed)
   }
 
   /// Gives a record the addresses that its packets leave with.
@@ -131,13 +139,31 @@ package struct NATLedger: ~Copyable {
       place = entries.count
       entries.append(entry)
     }
-    var hashes = [UInt64]()
-    forEachHash(connection) { hashes.append($0) }
-    for hash in hashes { index.insert(UInt32(place), hash: hash) }
+    addToIndex(place)
     statistics.held += 1
     if phase == .live { statistics.active += 1 }
     if phase == .glimpsed { fade(place, at: now) }
     return place
+  }
+
+  /// Takes over what is told now of a connection that is known.
+  mutating func update(_ place: Int, _ connection: Connection) {
+    guard entries[place].connection != connection else { return }
+    removeFromIndex(place)
+    entries[place].connection = connection
+    addToIndex(place)
+  }
+
+  private mutating func addToIndex(_ place: Int) {
+    var hashes = [UInt64]()
+    forEachHash(entries[place].connection) { hashes.append($0) }
+    for hash in hashes { index.insert(UInt32(place), hash: hash) }
+  }
+
+  private mutating func removeFromIndex(_ place: Int) {
+    var hashes = [UInt64]()
+    forEachHash(entries[place].connection) { hashes.append($0) }
+    for hash in hashes { index.remove(UInt32(place), hash: hash) }
   }
 
   mutating func end(_ place: Int, at now: Timestamp) {
@@ -183,9 +209,7 @@ package struct NATLedger: ~Copyable {
       takeNext()
       // A live one was glimpsed first; a free one was forgotten by an earlier of two notes.
       guard entries[place].phase == .ended || entries[place].phase == .glimpsed else { continue }
-      var hashes = [UInt64]()
-      forEachHash(entries[place].connection) { hashes.append($0) }
-      for hash in hashes { index.remove(UInt32(place), hash: hash) }
+      removeFromIndex(place)
       entries[place].phase = .free
       free.append(UInt32(place))
       statistics.held -= 1

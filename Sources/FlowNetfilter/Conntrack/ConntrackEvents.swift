@@ -89,6 +89,16 @@ public final class ConntrackEvents {
     return events.isEmpty ? false : log?.append(events) ?? false
   }
 
+  /// The last rounds, for `limit` at most: the events that the kernel holds, and where connections may have ended without
+  /// one, a last census.
+  public func finish(within limit: Duration) {
+    let end = Timestamp.monotonicClock().advanced(byMilliseconds: Int64(limit.wholeMilliseconds))
+    if table.state.withLock({ $0.silentCount }) > 0 { nextCensus = Timestamp(milliseconds: 0) }
+    repeat {
+      _ = receive(timeout: .milliseconds(100))
+    } while Timestamp.monotonicClock() < end
+  }
+
   private func wait(_ timeout: Duration) {
     var entry = pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0)
     guard unsafe poll(&entry, 1, timeout.wholeMilliseconds) > 0 else { return }
@@ -138,8 +148,9 @@ public final class ConntrackEvents {
 extension ConntrackEvents {
   /// From an overrun to the listing that finds what was lost: the burst may go on. Milliseconds.
   private static let pause: Int64 = 500
-  /// Between two listings while there are connections that may end without an event. Milliseconds.
-  private static let interval: Int64 = 30_000
+  /// Between two listings while there are connections that may end without an event: so late their end may be told.
+  /// Milliseconds.
+  private static let interval: Int64 = 10_000
   /// A listing is not begun before this many times as long as the last one took have passed.
   private static let rest: Int64 = 20
 

@@ -20,8 +20,8 @@ internal import Glibc
     /// How much of a packet the kernel copies. Octets; default 160: every header that is decoded; 64 to 65 531.
     /// Octets are counted by the IP header, whatever is copied. A rule's `--nflog-size` may make it less.
     public var copyLength = 160
-    /// How many packets fill a message. Default 256; at least 1. A rule's `--nflog-threshold` may make it less, and
-    /// must not be left at 1: a message for every packet costs the router half of what it can forward.
+    /// How many packets fill a message. Default 256; at least 1. A rule's `--nflog-threshold` may make it less; at 1,
+    /// a message for every packet, a router can forward half as much.
     public var threshold = 256
     /// How long a part-filled message waits. Default 100 ms; the kernel counts in hundredths of a second.
     public var timeout: Duration = .milliseconds(100)
