@@ -152,6 +152,14 @@ struct ConntrackMessageTests {
     #expect(unstamped.stop == nil)
   }
 
+  @Test("where conntrack stamps, a connection that begins has the time of the event for its beginning")
+  func eventStamp() throws {
+    // conntrack(8) received it at [1795286542.173062].
+    #expect(
+      try told("new: UDP over IPv4, source translated").start == Timestamp(milliseconds: 1_795_286_542_171))
+    #expect(try told("new: UDP over IPv4, source translated, neither counted nor stamped").start == nil)
+  }
+
   @Test("the reply's tuple may stand before the original's")
   func order() throws {
     let octets = RecordedMessage.conntrack("new: UDP over IPv4, source translated").octets
@@ -188,7 +196,9 @@ struct ConntrackMessageTests {
     for type in [0x0101, 0x0200, 0x0400, 0x0002, 0x0003] as [UInt16] { #expect(kind(type) == nil) }
   }
 
-  @Test("a message cut anywhere, or with any octet another, is read within its bounds", arguments: RecordedMessage.conntrack)
+  @Test(
+    "a message cut anywhere, or with any octet another, is read within its bounds",
+    arguments: RecordedMessage.conntrack)
   func hostile(_ recorded: RecordedMessage) {
     let most = recorded.witness.count + 1
     forEachDamage(recorded.octets) { octets in #expect(Self.messages(octets).count <= most + octets.count / 16) }
