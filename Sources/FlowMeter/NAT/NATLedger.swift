@@ -28,7 +28,7 @@ package struct NATLedger: ~Copyable {
     var changed = Timestamp(milliseconds: 0)
   }
 
-  private struct Fading {
+  struct Fading {
     var place: UInt32
     var due: Timestamp
   }
@@ -39,7 +39,7 @@ package struct NATLedger: ~Copyable {
   private var index = PairIndex()
   private let hash = KeyHash()
   /// What is to be forgotten, soonest first.
-  private var fading: [Fading] = []
+  private(set) var fading: [Fading] = []
   private var fadingHead = 0
   private let capacity: Int
   private let memory: Int64
