@@ -104,6 +104,18 @@ struct NATCensusTests {
     #expect(subject.told == ["create 1", "delete 1"])
   }
 
+  @Test("one that begins again with the same id, of which only a later census tells, is told of")
+  func reusedAndLost() {
+    let subject = LedgerUnderTest()
+    subject.began(connection, at: 0)
+    subject.ended(connection, at: 100)
+    subject.census([connection], at: 200)
+    #expect(subject.told == ["create 1", "delete 1", "create 1"])
+    subject.began(connection, at: 300)
+    subject.ended(connection, at: 400)
+    #expect(subject.told == ["create 1", "delete 1", "create 1", "delete 1"])
+  }
+
   @Test("one that packets told of and a census finds has begun: its event was lost, or is still to be read")
   func glimpsedAndCounted() {
     let subject = LedgerUnderTest()

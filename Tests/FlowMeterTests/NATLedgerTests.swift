@@ -63,6 +63,20 @@ struct NATLedgerTests {
     #expect(subject.ledger.statistics.held == 0)
   }
 
+  @Test("a connection that begins where one has just ended is another, also if the kernel gives it the same id")
+  func idReused() {
+    // What conntrack -E -o id prints of a UDP connection that times out and begins again, 40 µs apart:
+    // [DESTROY] udp … id=1133662334, then [NEW] udp … id=1133662334.
+    let subject = LedgerUnderTest()
+    for time in stride(from: 0, to: 50_000, by: 5000) as StrideTo<Int64> {
+      subject.began(connection, at: time)
+      subject.ended(connection, at: time + 4999)
+    }
+    #expect(subject.told == Array(repeating: ["create 1", "delete 1"], count: 10).flatMap { $0 })
+    #expect(subject.ledger.statistics.active == 0)
+    #expect(subject.ledger.statistics.held == 1)
+  }
+
   @Test("a later connection between the same ends, with another id, is another")
   func anotherID() {
     var later = connection

@@ -22,7 +22,7 @@ package struct NATLedger: ~Copyable {
     var isTold = false
     /// It began before anybody listened: the kernel may make no event of its end.
     var mayEndSilently = false
-    /// The census that saw it last.
+    /// The census that saw it last; of one that ended, the last that had begun by then.
     var census: UInt32 = 0
     /// When it ended, or was glimpsed last; by the table's clock.
     var changed = Timestamp(milliseconds: 0)
@@ -63,8 +63,9 @@ package struct NATLedger: ~Copyable {
     if leaving != arriving { body(leaving.hash(hash)) }
   }
 
-  /// The place of this very connection; a later one between the same ends has another id. What it is translated to may
-  /// have been told otherwise: a packet shows its connection before all translations are made.
+  /// The place of this very connection; a later one between the same ends has another id, as long as this one lives.
+  /// What it is translated to may have been told otherwise: a packet shows its connection before all translations are
+  /// made.
   func place(of connection: Connection) -> Int? {
     let pair = EndpointPair(connection.original, connection.protocol, connection.version)
     var found: Int?
@@ -168,7 +169,9 @@ package struct NATLedger: ~Copyable {
 
   mutating func end(_ place: Int, at now: Timestamp) {
     if entries[place].mayEndSilently { silentCount -= 1 }
+    entries[place].mayEndSilently = false
     entries[place].phase = .ended
+    entries[place].census = census
     entries[place].changed = now
     statistics.active -= 1
     fade(place, at: now)
