@@ -212,6 +212,37 @@ struct NATLedgerTests {
     #expect(subject.ledger.statistics.held == 2)
   }
 
+  @Test("a connection is remembered its whole time, also behind one that packets told of before it began")
+  func memoryBehindGlimpsed() {
+    let subject = LedgerUnderTest(memory: 2000)
+    subject.glimpsed(NATSample.ipv6, at: 0)
+    subject.began(NATSample.ipv6, at: 1)
+    subject.began(connection, at: 2)
+    subject.ended(connection, at: 1500)
+    subject.began(NATSample.numbered(1), at: 2001)
+    #expect(subject.knows(connection))
+    subject.began(NATSample.numbered(2), at: 3499)
+    #expect(subject.knows(connection))
+    subject.began(NATSample.numbered(3), at: 3500)
+    #expect(!subject.knows(connection))
+    #expect(subject.knows(NATSample.ipv6))
+  }
+
+  @Test("a connection that began again is not forgotten when its predecessor's time is over")
+  func memoryOfReused() {
+    let subject = LedgerUnderTest(memory: 2000)
+    subject.began(connection, at: 0)
+    subject.ended(connection, at: 100)
+    subject.began(connection, at: 200)
+    subject.began(NATSample.numbered(1), at: 2100)
+    #expect(subject.knows(connection, since: 3000))
+    subject.ended(connection, at: 2200)
+    subject.began(NATSample.numbered(2), at: 4199)
+    #expect(subject.knows(connection, since: 2200))
+    subject.began(NATSample.numbered(3), at: 4200)
+    #expect(!subject.knows(connection, since: 2200))
+  }
+
   @Test("however long it runs, it holds no more than what lives and what is remembered")
   func flat() {
     let subject = LedgerUnderTest(capacity: 100_000, memory: 200)
@@ -242,5 +273,17 @@ struct NATLedgerTests {
     #expect(subject.ledger.entries.count <= 2511)
     #expect(subject.ledger.fading.count <= 6000)
     #expect(subject.ledger.statistics.created - subject.ledger.statistics.deleted == 500)
+  }
+
+  @Test("a single connection that begins again and again leaves nothing behind")
+  func flatForOne() {
+    let subject = LedgerUnderTest(memory: 2000)
+    for time in stride(from: 0, to: 10_000_000, by: 1000) as StrideTo<Int64> {
+      subject.began(connection, at: time)
+      subject.ended(connection, at: time + 900)
+    }
+    #expect(subject.ledger.statistics.held == 1)
+    #expect(subject.ledger.entries.count <= 2)
+    #expect(subject.ledger.fading.count <= 2100)
   }
 }

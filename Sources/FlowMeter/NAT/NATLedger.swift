@@ -26,6 +26,8 @@ package struct NATLedger: ~Copyable {
     var census: UInt32 = 0
     /// When it ended, or was glimpsed last; by the table's clock.
     var changed = Timestamp(milliseconds: 0)
+    /// What its latest note in `fading` says.
+    var due = Timestamp(milliseconds: 0)
   }
 
   struct Fading {
@@ -38,7 +40,7 @@ package struct NATLedger: ~Copyable {
   private var free: [UInt32] = []
   private var index = PairIndex()
   private let hash = KeyHash()
-  /// What is to be forgotten, soonest first.
+  /// What is to be forgotten, soonest first. Of a connection that has begun since, or ended, the note is of the past.
   private(set) var fading: [Fading] = []
   private var fadingHead = 0
   private let capacity: Int
@@ -143,7 +145,7 @@ package struct NATLedger: ~Copyable {
     addToIndex(place)
     statistics.held += 1
     if phase == .live { statistics.active += 1 }
-    if phase == .glimpsed { fade(place, at: now) }
+    if phase == .glimpsed { fade(place) }
     return place
   }
 
@@ -168,55 +170,62 @@ package struct NATLedger: ~Copyable {
   }
 
   mutating func end(_ place: Int, at now: Timestamp) {
+    forget(at: now)
     if entries[place].mayEndSilently { silentCount -= 1 }
     entries[place].mayEndSilently = false
     entries[place].phase = .ended
     entries[place].census = census
     entries[place].changed = now
     statistics.active -= 1
-    fade(place, at: now)
+    fade(place)
   }
 
-  private mutating func fade(_ place: Int, at now: Timestamp) {
-    fading.append(Fading(place: UInt32(place), due: now.advanced(byMilliseconds: memory)))
+  private mutating func fade(_ place: Int) {
+    let due = entries[place].changed.advanced(byMilliseconds: memory)
+    entries[place].due = due
+    fading.append(Fading(place: UInt32(place), due: due))
   }
 
   /// Forgets what has faded by `now`.
   private mutating func forget(at now: Timestamp) {
     while fadingHead < fading.count, fading[fadingHead].due <= now {
-      let place = Int(fading[fadingHead].place)
-      let due = entries[place].changed.advanced(byMilliseconds: memory)
-      switch entries[place].phase {
-      case .glimpsed where due > now:
+      guard let place = takeNext() else { continue }
+      if entries[place].changed.advanced(byMilliseconds: memory) > now {
         // Its packets go on.
-        takeNext()
-        fading.append(Fading(place: UInt32(place), due: due))
-      case .ended where due > now: takeNext()  // put down again when it ended
-      default: forgetNext()
+        fade(place)
+      } else {
+        remove(place)
       }
-    }
-  }
-
-  private mutating func takeNext() {
-    fadingHead += 1
-    if fadingHead > 1024, fadingHead * 2 > fading.count {
-      fading.removeFirst(fadingHead)
-      fadingHead = 0
     }
   }
 
   /// Forgets the one that is next, whether its time has come or not.
   private mutating func forgetNext() {
     while fadingHead < fading.count {
-      let place = Int(fading[fadingHead].place)
-      takeNext()
-      // A live one was glimpsed first; a free one was forgotten by an earlier of two notes.
-      guard entries[place].phase == .ended || entries[place].phase == .glimpsed else { continue }
-      removeFromIndex(place)
-      entries[place].phase = .free
-      free.append(UInt32(place))
-      statistics.held -= 1
-      return
+      guard let place = takeNext() else { continue }
+      return remove(place)
     }
+  }
+
+  /// Takes the next note. Nil where it is of the past.
+  private mutating func takeNext() -> Int? {
+    let note = fading[fadingHead]
+    fadingHead += 1
+    if fadingHead > 1024, fadingHead * 2 > fading.count {
+      fading.removeFirst(fadingHead)
+      fadingHead = 0
+    }
+    let place = Int(note.place)
+    guard entries[place].phase == .glimpsed || entries[place].phase == .ended, entries[place].due == note.due else {
+      return nil
+    }
+    return place
+  }
+
+  private mutating func remove(_ place: Int) {
+    removeFromIndex(place)
+    entries[place].phase = .free
+    free.append(UInt32(place))
+    statistics.held -= 1
   }
 }
