@@ -91,6 +91,17 @@ struct NATCensusTests {
     #expect(subject.told == ["create 1"])
   }
 
+  @Test("one that packets told of before, and that begins while the listing is under way, does not end with it")
+  func glimpsedBeginsUnderCensus() {
+    let subject = LedgerUnderTest()
+    subject.glimpsed(connection)
+    subject.ledger.beginCensus()
+    subject.began(connection)
+    subject.endCensus()
+    #expect(subject.told == ["create 1"])
+    #expect(subject.ledger.statistics.active == 1)
+  }
+
   @Test("one that ends while the listing is under way ends once, whether it was listed before or after")
   func endsUnderCensus() {
     let subject = LedgerUnderTest()

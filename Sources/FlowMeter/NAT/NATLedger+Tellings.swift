@@ -62,6 +62,8 @@ extension NATLedger {
   /// What packets told of has begun; or where one ended, another has: the kernel may give it the same id at once.
   private mutating func revive(_ place: Int) {
     entries[place].phase = .live
+    // A listing under way may have passed where it stands now.
+    entries[place].census = census
     statistics.active += 1
   }
 
