@@ -115,6 +115,20 @@ struct NATCensusTests {
     #expect(subject.told == ["create 1", "delete 1"])
   }
 
+  @Test("one that nobody knew, that ends and is listed all the same, ends once", arguments: [true, false])
+  func unknownEndsUnderCensus(isFirst: Bool) {
+    // The kernel wrote the piece of the listing before the connection ended; its event was read before that piece.
+    let subject = LedgerUnderTest()
+    subject.ledger.beginCensus()
+    subject.ended(connection)
+    subject.counted(connection, isFirst: isFirst)
+    subject.endCensus()
+    #expect(subject.told == ["delete 1"])
+    #expect(subject.ledger.silentCount == 0)
+    subject.census([], at: 30_000)
+    #expect(subject.told == ["delete 1"])
+  }
+
   @Test("one that begins again with the same id, of which only a later census tells, is told of")
   func reusedAndLost() {
     let subject = LedgerUnderTest()

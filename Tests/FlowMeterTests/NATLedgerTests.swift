@@ -63,6 +63,15 @@ struct NATLedgerTests {
     #expect(subject.ledger.statistics.held == 0)
   }
 
+  @Test("an end whose beginning was not heard of is told, once")
+  func endAlone() {
+    let subject = LedgerUnderTest()
+    subject.ended(connection)
+    subject.ended(connection)
+    #expect(subject.told == ["delete 1"])
+    #expect(subject.ledger.statistics.active == 0)
+  }
+
   @Test("a connection that begins where one has just ended is another, also if the kernel gives it the same id")
   func idReused() {
     // What conntrack -E -o id prints of a UDP connection that times out and begins again, 40 µs apart:
@@ -172,9 +181,10 @@ struct NATLedgerTests {
     #expect(subject.ledger.statistics.held == 2)
     #expect(subject.ledger.statistics.overflowed == 2)
     #expect(!subject.knows(NATSample.numbered(3)))
-    for number in 0..<4 { subject.ended(NATSample.numbered(number)) }
-    #expect(subject.told.suffix(4) == ["delete 100", "delete 101", "delete 102", "delete 103"])
+    for number in [2, 3, 0, 1] { subject.ended(NATSample.numbered(number)) }
+    #expect(subject.told.suffix(4) == ["delete 102", "delete 103", "delete 100", "delete 101"])
     #expect(subject.ledger.statistics.active == 0)
+    #expect(subject.ledger.statistics.overflowed == 2)
   }
 
   @Test("one that ended or was glimpsed makes room, the oldest first, for one that lives")

@@ -43,6 +43,9 @@ extension NATLedger {
       update(place, connection)
       if entries[place].phase == .glimpsed { revive(place) }
       end(place, at: moment.now)
+    } else if hasRoom {
+      // A listing under way may still tell of it.
+      _ = insert(connection, .ended, at: moment.now)
     }
     make(.delete, connection, at: time ?? moment.wall, traffic: traffic, &events)
   }

@@ -123,11 +123,14 @@ package struct NATLedger: ~Copyable {
 
   // MARK: Changing
 
+  /// Whether one more can be held without another being forgotten before its time.
+  var hasRoom: Bool { statistics.held < capacity }
+
   /// Takes a connection in. Nil where there is no room.
   mutating func insert(_ connection: Connection, _ phase: Phase, at now: Timestamp) -> Int? {
     forget(at: now)
-    if statistics.held >= capacity { forgetNext() }
-    guard statistics.held < capacity else {
+    if !hasRoom { forgetNext() }
+    guard hasRoom else {
       statistics.overflowed += 1
       return nil
     }
@@ -145,7 +148,7 @@ package struct NATLedger: ~Copyable {
     addToIndex(place)
     statistics.held += 1
     if phase == .live { statistics.active += 1 }
-    if phase == .glimpsed { fade(place) }
+    if phase != .live { fade(place) }
     return place
   }
 
