@@ -13,6 +13,9 @@ struct ConntrackMessage {
   /// When it began and ended, by the wall clock: where net.netfilter.nf_conntrack_timestamp is on.
   private(set) var start: Timestamp?
   private(set) var stop: Timestamp?
+  /// When the event was made that tells of it; where it is stamped, from Linux 6.14 on. Of one that begins nothing else
+  /// is told.
+  private(set) var event: Timestamp?
   /// Where net.netfilter.nf_conntrack_acct is on; else nil.
   private(set) var traffic: ConnectionTraffic?
 
@@ -40,7 +43,7 @@ struct ConntrackMessage {
   init?(_ bytes: RawSpan, attributes range: Range<Int>) {
     var (original, reply) = (Tuple?.none, Tuple?.none)
     var id: UInt32 = 0
-    var (start, stop) = (Timestamp?.none, Timestamp?.none)
+    var (start, stop, event) = (Timestamp?.none, Timestamp?.none, Timestamp?.none)
     var (forth, back) = (Counters?.none, Counters?.none)
     var cursor = NetlinkCursor(range)
     while let attribute = cursor.nextAttribute(in: bytes) {
@@ -54,6 +57,7 @@ struct ConntrackMessage {
       case CTA_COUNTERS_ORIG.rawValue: forth = Counters(bytes, attribute.payload)
       case CTA_COUNTERS_REPLY.rawValue: back = Counters(bytes, attribute.payload)
       case CTA_TIMESTAMP.rawValue: (start, stop) = Self.times(bytes, attribute.payload)
+      case Self.timestampEvent where attribute.payload.count >= 8: event = Self.time(bytes, at: at)
       default: break
       }
     }
@@ -61,7 +65,7 @@ struct ConntrackMessage {
     connection = Connection(
       original: original.values, translated: reply.inverted, version: original.version, protocol: original.protocol,
       id: id)
-    (self.start, self.stop) = (start, stop)
+    (self.start, self.stop, self.event) = (start, stop, event)
     if let forth, let back {
       var traffic = ConnectionTraffic()
       (traffic.initiatorPackets, traffic.initiatorOctets) = (forth.packets, forth.octets)
@@ -153,13 +157,21 @@ struct ConntrackMessage {
     }
   }
 
-  /// CTA_TIMESTAMP: nanoseconds since 1970.
+  /// CTA_TIMESTAMP_EVENT: not all headers have it.
+  private static let timestampEvent: UInt32 = 27
+
+  /// Nanoseconds since 1970.
+  private static func time(_ bytes: RawSpan, at offset: Int) -> Timestamp {
+    Timestamp(milliseconds: Int64(bytes.uint64(at: offset) / 1_000_000))
+  }
+
+  /// CTA_TIMESTAMP.
   private static func times(_ bytes: RawSpan, _ range: Range<Int>) -> (start: Timestamp?, stop: Timestamp?) {
     var (start, stop) = (Timestamp?.none, Timestamp?.none)
     var cursor = NetlinkCursor(range)
     while let attribute = cursor.nextAttribute(in: bytes) {
       guard attribute.payload.count >= 8 else { continue }
-      let time = Timestamp(milliseconds: Int64(bytes.uint64(at: attribute.payload.lowerBound) / 1_000_000))
+      let time = time(bytes, at: attribute.payload.lowerBound)
       switch UInt32(attribute.type) {
       case CTA_TIMESTAMP_START.rawValue: start = time
       case CTA_TIMESTAMP_STOP.rawValue: stop = time
