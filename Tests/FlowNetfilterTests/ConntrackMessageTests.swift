@@ -197,7 +197,9 @@ struct ConntrackMessageTests {
     for type in [0x0101, 0x0200, 0x0400, 0x0002, 0x0003] as [UInt16] { #expect(kind(type) == nil) }
   }
 
-  @Test("a message cut anywhere, or with any octet another, is read within its bounds", arguments: RecordedMessage.conntrack)
+  @Test(
+    "a message cut anywhere, or with any octet another, is read within its bounds",
+    arguments: RecordedMessage.conntrack)
   func hostile(_ recorded: RecordedMessage) {
     let most = recorded.witness.count + 1
     forEachDamage(recorded.octets) { octets in #expect(Self.messages(octets).count <= most + octets.count / 16) }
