@@ -43,14 +43,10 @@ internal import Glibc
   public let name: String
   private let group: NFLogGroup
   private let clock: MeteringClock
-  private let translations: NATTable?
-  private let details: RecordedDetails
 
   private let buffer: UnsafeMutableRawBufferPointer
-  /// What of the buffer is still to be read.
-  private var unread = 0..<0
+  private var reader: NFLogReader
   private var reading: LiveClock
-  private var losses = SequenceGaps()
   private var lastWakeUp = Timestamp(milliseconds: 0)
 
   /// Binds the group.
@@ -63,8 +59,7 @@ internal import Glibc
     name = "nflog:\(number)"
     self.clock = clock
     reading = clock.reading()
-    self.translations = translations
-    details = configuration.details
+    reader = NFLogReader(translations, configuration.details)
     group = try NFLogGroup(number: number, configuration, wantsConntrack: translations != nil)
     unsafe buffer = .allocate(byteCount: Self.mostOctets, alignment: 64)
   }
@@ -72,19 +67,20 @@ internal import Glibc
   deinit { unsafe buffer.deallocate() }
 
   public func receive(timeout: Duration, into batch: inout PacketBatch) throws(CaptureError) -> ReceiveOutcome {
-    if unread.isEmpty {
+    if reader.isAtEnd {
       var length = unsafe group.receive(into: buffer)
       if length == -Int(EAGAIN), batch.count == 0 {
         wait(timeout)
         length = unsafe group.receive(into: buffer)
       }
       // The kernel found no room in the socket's buffer; how much was lost, the next packet's number tells.
-      if length == -Int(ENOBUFS) { losses.noteOverrun() }
+      if length == -Int(ENOBUFS) { reader.losses.noteOverrun() }
       guard length > 0 else { return .more }
-      unread = unsafe 0..<min(length, buffer.count)
+      reader.begin(octets: unsafe min(length, buffer.count))
       reading = clock.reading()
     }
-    read(into: &batch)
+    let datagram = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<reader.octets]))
+    reader.read(datagram, at: reading, into: &batch)
     return .more
   }
 
@@ -101,65 +97,5 @@ internal import Glibc
   /// Milliseconds.
   private static let gathering: Int64 = 4
 
-  /// Appends packets until the batch is full or the datagram ends.
-  private func read(into batch: inout PacketBatch) {
-    let bytes = unsafe RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<unread.upperBound]))
-    var cursor = NetlinkCursor(unread)
-    while !batch.isFull {
-      guard let message = cursor.nextMessage(in: bytes) else {
-        unread = 0..<0
-        return
-      }
-      guard message.type == NFLogPacket.messageType, message.payload.count > NFLogPacket.headerLength else { continue }
-      let packet = NFLogPacket(bytes, message.payload)
-      if let sequence = packet.sequence { losses.note(sequence) }
-      append(packet, bytes, to: &batch)
-    }
-    unread = cursor.rest
-  }
-
-  @inline(__always)
-  private func append(_ packet: borrowing NFLogPacket, _ bytes: RawSpan, to batch: inout PacketBatch) {
-    var metadata = CaptureMetadata(
-      time: packet.time.map { reading.time(ofStamp: $0) } ?? reading.now,
-      wireLength: packet.etherType == Self.ipv6 ? Self.mostIPv6 : Self.mostIPv4, linkType: .network,
-      ingressInterface: packet.ingressInterface, egressInterface: packet.egressInterface,
-      direction: packet.direction)
-    metadata.etherType = packet.etherType
-    metadata.outerTag = packet.outerTag
-    batch.append(bytes.extracting(packet.payload), metadata, detail: packet.detail(bytes, details))
-    if !packet.conntrack.isEmpty, let translations,
-      let told = ConntrackMessage(bytes, attributes: packet.conntrack)
-    {
-      translations.note(told.connection, at: reading.now)
-    }
-  }
-
-  // How long a packet was is not told, and a copy may have been cut by the rule: what an IP header can say is believed.
-  private static let ipv6: UInt16 = 0x86dd
-  private static let mostIPv6 = 65_575
-  private static let mostIPv4 = 65_535
-
-  public func drops() -> CaptureDrops { CaptureDrops(kernel: losses.packets) }
-}
-
-/// Packets that the kernel numbered and could not deliver.
-struct SequenceGaps {
-  private var expected: UInt32 = 0
-  private var skipped: UInt64 = 0
-  private var overruns: UInt64 = 0
-
-  /// How many packets are missing: the numbers that were skipped. Of a loss behind which no packet has come yet only
-  /// that it was.
-  var packets: UInt64 { max(skipped, overruns) }
-
-  /// Takes the number of the next packet.
-  @inline(__always)
-  mutating func note(_ sequence: UInt32) {
-    if sequence != expected { skipped &+= UInt64(sequence &- expected) }
-    expected = sequence &+ 1
-  }
-
-  /// The socket's buffer was full.
-  mutating func noteOverrun() { overruns += 1 }
+  public func drops() -> CaptureDrops { CaptureDrops(kernel: reader.losses.packets) }
 }
