@@ -16,9 +16,10 @@ extension NATLedger {
   ) {
     guard connection.isTranslated else { return }
     if let place = place(of: connection) {
-      guard entries[place].phase != .ended, !entries[place].isTold else { return }
+      // A census told of it before the event was read.
+      if entries[place].phase == .live, entries[place].isTold { return }
       update(place, connection)
-      if entries[place].phase == .glimpsed { revive(place) }
+      if entries[place].phase != .live { revive(place) }
       entries[place].isTold = true
       if entries[place].mayEndSilently {
         entries[place].mayEndSilently = false
@@ -42,6 +43,9 @@ extension NATLedger {
       update(place, connection)
       if entries[place].phase == .glimpsed { revive(place) }
       end(place, at: moment.now)
+    } else if hasRoom {
+      // A listing under way may still tell of it.
+      _ = insert(connection, .ended, at: moment.now)
     }
     make(.delete, connection, at: time ?? moment.wall, traffic: traffic, &events)
   }
@@ -58,8 +62,11 @@ extension NATLedger {
     }
   }
 
+  /// What packets told of has begun; or where one ended, another has: the kernel may give it the same id at once.
   private mutating func revive(_ place: Int) {
     entries[place].phase = .live
+    // A listing under way may have passed where it stands now.
+    entries[place].census = census
     statistics.active += 1
   }
 
@@ -88,8 +95,10 @@ extension NATLedger {
     guard connection.isTranslated else { return }
     let place: Int
     if let known = self.place(of: connection) {
+      // What ended while the listing is under way may be in it; what had ended before is another one there.
+      let isListedLate = entries[known].phase == .ended && entries[known].census == census
       entries[known].census = census
-      guard entries[known].phase == .glimpsed else { return }
+      if entries[known].phase == .live || isListedLate { return }
       update(known, connection)
       revive(known)
       place = known

@@ -22,13 +22,15 @@ package struct NATLedger: ~Copyable {
     var isTold = false
     /// It began before anybody listened: the kernel may make no event of its end.
     var mayEndSilently = false
-    /// The census that saw it last.
+    /// The census that saw it last; of one that ended, the last that had begun by then.
     var census: UInt32 = 0
     /// When it ended, or was glimpsed last; by the table's clock.
     var changed = Timestamp(milliseconds: 0)
+    /// What its latest note in `fading` says.
+    var due = Timestamp(milliseconds: 0)
   }
 
-  private struct Fading {
+  struct Fading {
     var place: UInt32
     var due: Timestamp
   }
@@ -38,8 +40,8 @@ package struct NATLedger: ~Copyable {
   private var free: [UInt32] = []
   private var index = PairIndex()
   private let hash = KeyHash()
-  /// What is to be forgotten, soonest first.
-  private var fading: [Fading] = []
+  /// What is to be forgotten, soonest first. Of a connection that has begun since, or ended, the note is of the past.
+  private(set) var fading: [Fading] = []
   private var fadingHead = 0
   private let capacity: Int
   private let memory: Int64
@@ -63,8 +65,9 @@ package struct NATLedger: ~Copyable {
     if leaving != arriving { body(leaving.hash(hash)) }
   }
 
-  /// The place of this very connection; a later one between the same ends has another id. What it is translated to may
-  /// have been told otherwise: a packet shows its connection before all translations are made.
+  /// The place of this very connection; a later one between the same ends has another id, as long as this one lives.
+  /// What it is translated to may have been told otherwise: a packet shows its connection before all translations are
+  /// made.
   func place(of connection: Connection) -> Int? {
     let pair = EndpointPair(connection.original, connection.protocol, connection.version)
     var found: Int?
@@ -120,11 +123,14 @@ package struct NATLedger: ~Copyable {
 
   // MARK: Changing
 
+  /// Whether one more can be held without another being forgotten before its time.
+  var hasRoom: Bool { statistics.held < capacity }
+
   /// Takes a connection in. Nil where there is no room.
   mutating func insert(_ connection: Connection, _ phase: Phase, at now: Timestamp) -> Int? {
     forget(at: now)
-    if statistics.held >= capacity { forgetNext() }
-    guard statistics.held < capacity else {
+    if !hasRoom { forgetNext() }
+    guard hasRoom else {
       statistics.overflowed += 1
       return nil
     }
@@ -142,7 +148,7 @@ package struct NATLedger: ~Copyable {
     addToIndex(place)
     statistics.held += 1
     if phase == .live { statistics.active += 1 }
-    if phase == .glimpsed { fade(place, at: now) }
+    if phase != .live { fade(place) }
     return place
   }
 
@@ -167,53 +173,62 @@ package struct NATLedger: ~Copyable {
   }
 
   mutating func end(_ place: Int, at now: Timestamp) {
+    forget(at: now)
     if entries[place].mayEndSilently { silentCount -= 1 }
+    entries[place].mayEndSilently = false
     entries[place].phase = .ended
+    entries[place].census = census
     entries[place].changed = now
     statistics.active -= 1
-    fade(place, at: now)
+    fade(place)
   }
 
-  private mutating func fade(_ place: Int, at now: Timestamp) {
-    fading.append(Fading(place: UInt32(place), due: now.advanced(byMilliseconds: memory)))
+  private mutating func fade(_ place: Int) {
+    let due = entries[place].changed.advanced(byMilliseconds: memory)
+    entries[place].due = due
+    fading.append(Fading(place: UInt32(place), due: due))
   }
 
   /// Forgets what has faded by `now`.
   private mutating func forget(at now: Timestamp) {
     while fadingHead < fading.count, fading[fadingHead].due <= now {
-      let place = Int(fading[fadingHead].place)
-      let due = entries[place].changed.advanced(byMilliseconds: memory)
-      switch entries[place].phase {
-      case .glimpsed where due > now:
+      guard let place = takeNext() else { continue }
+      if entries[place].changed.advanced(byMilliseconds: memory) > now {
         // Its packets go on.
-        takeNext()
-        fading.append(Fading(place: UInt32(place), due: due))
-      case .ended where due > now: takeNext()  // put down again when it ended
-      default: forgetNext()
+        fade(place)
+      } else {
+        remove(place)
       }
-    }
-  }
-
-  private mutating func takeNext() {
-    fadingHead += 1
-    if fadingHead > 1024, fadingHead * 2 > fading.count {
-      fading.removeFirst(fadingHead)
-      fadingHead = 0
     }
   }
 
   /// Forgets the one that is next, whether its time has come or not.
   private mutating func forgetNext() {
     while fadingHead < fading.count {
-      let place = Int(fading[fadingHead].place)
-      takeNext()
-      // A live one was glimpsed first; a free one was forgotten by an earlier of two notes.
-      guard entries[place].phase == .ended || entries[place].phase == .glimpsed else { continue }
-      removeFromIndex(place)
-      entries[place].phase = .free
-      free.append(UInt32(place))
-      statistics.held -= 1
-      return
+      guard let place = takeNext() else { continue }
+      return remove(place)
     }
+  }
+
+  /// Takes the next note. Nil where it is of the past.
+  private mutating func takeNext() -> Int? {
+    let note = fading[fadingHead]
+    fadingHead += 1
+    if fadingHead > 1024, fadingHead * 2 > fading.count {
+      fading.removeFirst(fadingHead)
+      fadingHead = 0
+    }
+    let place = Int(note.place)
+    guard entries[place].phase == .glimpsed || entries[place].phase == .ended, entries[place].due == note.due else {
+      return nil
+    }
+    return place
+  }
+
+  private mutating func remove(_ place: Int) {
+    removeFromIndex(place)
+    entries[place].phase = .free
+    free.append(UInt32(place))
+    statistics.held -= 1
   }
 }

@@ -123,9 +123,8 @@ public final class ConntrackEvents {
           let told = ConntrackMessage(bytes, attributes: Self.attributes(of: message))
         else { return }
         switch kind {
-        case .new: ledger.began(told.connection, at: told.start ?? told.event, moment, &events)
-        case .destroy:
-          ledger.ended(told.connection, at: told.stop ?? told.event, traffic: told.traffic, moment, &events)
+        case .new: ledger.began(told.connection, at: told.start, moment, &events)
+        case .destroy: ledger.ended(told.connection, at: told.stop, traffic: told.traffic, moment, &events)
         }
       }
       guard result == -Int(ENOBUFS) else { return max(0, result) }

@@ -10,12 +10,10 @@ internal import FlowMeter
 /// ICMP connection's reply; what the kernel attaches to a packet of NFLOG has the same form.
 struct ConntrackMessage {
   let connection: Connection
-  /// When it began and ended, by the wall clock: where net.netfilter.nf_conntrack_timestamp is on.
+  /// When it began and ended, by the wall clock: where net.netfilter.nf_conntrack_timestamp is on. Of a connection that
+  /// begins Linux tells it since 6.14.
   private(set) var start: Timestamp?
   private(set) var stop: Timestamp?
-  /// When the event was made that tells of it; where it is stamped, from Linux 6.14 on. Of one that begins nothing else
-  /// is told.
-  private(set) var event: Timestamp?
   /// Where net.netfilter.nf_conntrack_acct is on; else nil.
   private(set) var traffic: ConnectionTraffic?
 
@@ -34,6 +32,9 @@ struct ConntrackMessage {
     default: return nil
     }
   }
+
+  /// CTA_TIMESTAMP_EVENT, which older headers do not name: the moment of the event.
+  private static let eventTime: UInt32 = 27
 
   /// struct nfgenmsg: family (1), version (1), resource id (2).
   static let headerLength = 4
@@ -57,7 +58,7 @@ struct ConntrackMessage {
       case CTA_COUNTERS_ORIG.rawValue: forth = Counters(bytes, attribute.payload)
       case CTA_COUNTERS_REPLY.rawValue: back = Counters(bytes, attribute.payload)
       case CTA_TIMESTAMP.rawValue: (start, stop) = Self.times(bytes, attribute.payload)
-      case Self.timestampEvent where attribute.payload.count >= 8: event = Self.time(bytes, at: at)
+      case Self.eventTime where attribute.payload.count >= 8: event = Timestamp(nanoseconds: bytes.uint64(at: at))
       default: break
       }
     }
@@ -65,7 +66,7 @@ struct ConntrackMessage {
     connection = Connection(
       original: original.values, translated: reply.inverted, version: original.version, protocol: original.protocol,
       id: id)
-    (self.start, self.stop, self.event) = (start, stop, event)
+    (self.start, self.stop) = (start ?? event, stop ?? event)
     if let forth, let back {
       var traffic = ConnectionTraffic()
       (traffic.initiatorPackets, traffic.initiatorOctets) = (forth.packets, forth.octets)
@@ -157,21 +158,13 @@ struct ConntrackMessage {
     }
   }
 
-  /// CTA_TIMESTAMP_EVENT: not all headers have it.
-  private static let timestampEvent: UInt32 = 27
-
-  /// Nanoseconds since 1970.
-  private static func time(_ bytes: RawSpan, at offset: Int) -> Timestamp {
-    Timestamp(milliseconds: Int64(bytes.uint64(at: offset) / 1_000_000))
-  }
-
-  /// CTA_TIMESTAMP.
+  /// CTA_TIMESTAMP: nanoseconds since 1970.
   private static func times(_ bytes: RawSpan, _ range: Range<Int>) -> (start: Timestamp?, stop: Timestamp?) {
     var (start, stop) = (Timestamp?.none, Timestamp?.none)
     var cursor = NetlinkCursor(range)
     while let attribute = cursor.nextAttribute(in: bytes) {
       guard attribute.payload.count >= 8 else { continue }
-      let time = time(bytes, at: attribute.payload.lowerBound)
+      let time = Timestamp(nanoseconds: bytes.uint64(at: attribute.payload.lowerBound))
       switch UInt32(attribute.type) {
       case CTA_TIMESTAMP_START.rawValue: start = time
       case CTA_TIMESTAMP_STOP.rawValue: stop = time
@@ -180,4 +173,9 @@ struct ConntrackMessage {
     }
     return (start, stop)
   }
+}
+
+extension Timestamp {
+  /// Since 1970.
+  fileprivate init(nanoseconds: UInt64) { self.init(milliseconds: Int64(nanoseconds / 1_000_000)) }
 }

@@ -38,8 +38,7 @@ public struct ConntrackSettings: Sendable {
     if !stamps {
       notices.append(
         "conntrack does not stamp: NAT events have the time of their arrival;"
-          + " net.netfilter.nf_conntrack_timestamp=1 adds the exact one (of a beginning from Linux 6.14 on),"
-          + " for 16 octets a connection")
+          + " net.netfilter.nf_conntrack_timestamp=1 adds the exact one, for 16 octets a connection")
     }
     return notices
   }

@@ -12,13 +12,15 @@ struct NFLogReader {
   var losses = SequenceGaps()
   /// What of the datagram is still to be read.
   private var unread = 0..<0
-  private let translations: NATTable?
   private let details: RecordedDetails
+  private let translations: NATTable?
 
-  /// - Parameter translations: shown the connections of translated packets, where the kernel attaches them.
-  init(_ translations: NATTable? = nil, _ details: RecordedDetails = RecordedDetails()) {
-    self.translations = translations
+  /// - Parameters:
+  ///   - details: what of a packet is recorded beside what every Flow has and the ports of a bridge.
+  ///   - translations: shown the connections of translated packets, where the kernel attaches them.
+  init(details: RecordedDetails = RecordedDetails(), _ translations: NATTable? = nil) {
     self.details = details
+    self.translations = translations
   }
 
   /// Whether the datagram was read to its end.

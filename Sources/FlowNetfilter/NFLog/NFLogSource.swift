@@ -59,7 +59,7 @@ internal import Glibc
     name = "nflog:\(number)"
     self.clock = clock
     reading = clock.reading()
-    reader = NFLogReader(translations, configuration.details)
+    reader = NFLogReader(details: configuration.details, translations)
     group = try NFLogGroup(number: number, configuration, wantsConntrack: translations != nil)
     unsafe buffer = .allocate(byteCount: Self.mostOctets, alignment: 64)
   }
