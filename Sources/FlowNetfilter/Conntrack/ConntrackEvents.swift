@@ -25,7 +25,6 @@ public final class ConntrackEvents {
   private let clock: MeteringClock
   private let listener: ConntrackSocket
   private var census: Census?
-  private var hasCensus = false
   private var nextCensus = Timestamp(milliseconds: 0)
   private var lastWakeUp = Timestamp(milliseconds: 0)
   /// Whether the listener had nothing left when it was read last.
@@ -36,16 +35,14 @@ public final class ConntrackEvents {
   /// A listing under way.
   private final class Census {
     let socket: ConntrackSocket
-    let isFirst: Bool
     let begun = Timestamp.monotonicClock()
     /// When it was complete: what was told of until then is in the listener's buffer.
     var completed: Timestamp?
     /// How far the conclusions have come.
     var place = 0
 
-    init(isFirst: Bool) throws(SystemError) {
+    init() throws(SystemError) {
       socket = try ConntrackSocket(.listing)
-      self.isFirst = isFirst
       try socket.requestListing()
     }
   }
@@ -162,7 +159,7 @@ extension ConntrackEvents {
   private func beginCensusIfDue() {
     guard census == nil, isCaughtUp, Timestamp.monotonicClock() >= nextCensus else { return }
     do throws(SystemError) {
-      census = try Census(isFirst: !hasCensus)
+      census = try Census()
       table.state.withLock { $0.beginCensus() }
     } catch {
       postponeCensus(by: 1000)
@@ -186,7 +183,7 @@ extension ConntrackEvents {
         guard ConntrackMessage.kind(message) == .new,
           let told = ConntrackMessage(bytes, attributes: Self.attributes(of: message))
         else { return }
-        ledger.counted(told.connection, at: told.start, isFirst: census.isFirst, moment, &events)
+        ledger.counted(told.connection, at: told.start, moment, &events)
       }
     }
     if isBroken || (result < 0 && result != -Int(EAGAIN) && result != -Int(EINTR)) {
@@ -208,7 +205,6 @@ extension ConntrackEvents {
       return (isDone, ledger.silentCount > 0)
     }
     guard isDone else { return }
-    hasCensus = true
     let taken = now.milliseconds - census.begun.milliseconds
     self.census = nil
     postponeCensus(by: hasSilent ? max(Self.interval, taken * Self.rest) : .max / 4)
