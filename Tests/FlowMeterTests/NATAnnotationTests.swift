@@ -172,6 +172,31 @@ struct NATAnnotationTests {
     #expect(port(reversed) == 2000)
   }
 
+  @Test("of any number of echoes between two hosts each begins and ends, and their Flows are completed all the while")
+  func echoes() {
+    let subject = LedgerUnderTest(capacity: 100_000)
+    let echoes = (0..<2000).map { number in
+      var echo = NATSample.echo
+      (echo.original.sourcePort, echo.translated.sourcePort) = (UInt16(number), UInt16(number))
+      echo.id = UInt32(number)
+      return echo
+    }
+    let record = NATSample.record(NATSample.echo.original, NATSample.echo)
+    var unknown = 0
+    for (time, echo) in echoes.enumerated() {
+      subject.began(echo, at: Int64(time))
+      if time >= 100 { subject.ended(echoes[time - 100], at: Int64(time)) }
+      if !subject.annotated(record).isTranslated { unknown += 1 }
+    }
+    for echo in echoes.suffix(100) { subject.ended(echo, at: 3000) }
+    #expect(subject.events.filter { $0.kind == .create }.map(\.connection.id) == echoes.map(\.id))
+    #expect(subject.events.filter { $0.kind == .delete }.map(\.connection.id) == echoes.map(\.id))
+    #expect(unknown == 0)
+    // Eight that have ended make room for one that begins.
+    subject.began(NATSample.echo, at: 4500)
+    #expect(subject.knows(NATSample.echo, since: 4500))
+  }
+
   @Test("the records of a buffer are completed, those of other connections are left")
   func buffer() {
     let table = NATTable()

@@ -26,6 +26,8 @@ package struct NATLedger: ~Copyable {
     var census: UInt32 = 0
     /// When it ended, or was glimpsed last; by the table's clock.
     var changed = Timestamp(milliseconds: 0)
+    /// By which of the stages of its packets the index finds it, a bit each.
+    var indexed: UInt8 = 0
     /// What its latest note in `fading` says.
     var due = Timestamp(milliseconds: 0)
   }
@@ -59,21 +61,26 @@ package struct NATLedger: ~Copyable {
 
   // MARK: Finding
 
-  /// Calls `body` with the hash of each pair of ends that a connection's packets show.
-  private func forEachHash(_ connection: Connection, _ body: (UInt64) -> Void) {
+  /// The hashes of the pairs of ends that a connection's packets show, each different pair once.
+  private func pairHashes(_ connection: Connection) -> InlineArray<3, UInt64?> {
     let (arriving, between, leaving) = connection.pairs
-    body(arriving.hash(hash))
-    if between != arriving, between != leaving { body(between.hash(hash)) }
-    if leaving != arriving { body(leaving.hash(hash)) }
+    return [
+      arriving.hash(hash), between == arriving || between == leaving ? nil : between.hash(hash),
+      leaving == arriving ? nil : leaving.hash(hash),
+    ]
+  }
+
+  /// What a connection is told apart by: its ends as its packets arrive, and of an echo the identifier.
+  private func identityHash(_ connection: Connection) -> UInt64 {
+    EndpointPair(identifying: connection.original, connection.protocol, connection.version).hash(hash)
   }
 
   /// The place of this very connection; a later one between the same ends has another id, as long as this one lives.
   /// What it is translated to may have been told otherwise: a packet shows its connection before all translations are
   /// made.
   func place(of connection: Connection) -> Int? {
-    let pair = EndpointPair(connection.original, connection.protocol, connection.version)
     var found: Int?
-    index.forEach(hash: pair.hash(hash)) {
+    index.forEach(hash: identityHash(connection)) {
       let other = entries[Int($0)].connection
       if other.id == connection.id, other.original == connection.original, other.protocol == connection.protocol,
         other.version == connection.version
@@ -163,15 +170,46 @@ package struct NATLedger: ~Copyable {
   }
 
   private mutating func addToIndex(_ place: Int) {
-    var hashes = [UInt64]()
-    forEachHash(entries[place].connection) { hashes.append($0) }
-    for hash in hashes { index.insert(UInt32(place), hash: hash) }
+    let identity = identityHash(entries[place].connection)
+    let pairs = pairHashes(entries[place].connection)
+    index.insert(UInt32(place), hash: identity)
+    entries[place].indexed = 0
+    for stage in pairs.indices {
+      guard let hash = pairs[stage], hash != identity, makeRoom(in: hash) else { continue }
+      index.insert(UInt32(place), hash: hash)
+      entries[place].indexed |= 1 << UInt8(stage)
+    }
   }
 
   private mutating func removeFromIndex(_ place: Int) {
-    var hashes = [UInt64]()
-    forEachHash(entries[place].connection) { hashes.append($0) }
-    for hash in hashes { index.remove(UInt32(place), hash: hash) }
+    let pairs = pairHashes(entries[place].connection)
+    index.remove(UInt32(place), hash: identityHash(entries[place].connection))
+    for stage in pairs.indices where entries[place].indexed & 1 << UInt8(stage) != 0 {
+      guard let hash = pairs[stage] else { continue }
+      index.remove(UInt32(place), hash: hash)
+    }
+  }
+
+  /// By one pair so many connections are found. There may be thousands where the protocol has no ports, as of the echoes
+  /// of a network to one host: to look at each with each event would take the time of all others.
+  private static let mostAlike = 8
+
+  /// Whether one more is found by this pair; one that has ended makes room for it.
+  private mutating func makeRoom(in hash: UInt64) -> Bool {
+    var (count, ended) = (0, Int?.none)
+    index.forEach(hash: hash) {
+      count += 1
+      if entries[Int($0)].phase == .ended { ended = Int($0) }
+    }
+    guard count >= Self.mostAlike else { return true }
+    guard let ended else { return false }
+    let pairs = pairHashes(entries[ended].connection)
+    for stage in pairs.indices where pairs[stage] == hash && entries[ended].indexed & 1 << UInt8(stage) != 0 {
+      index.remove(UInt32(ended), hash: hash)
+      entries[ended].indexed &= ~(1 << UInt8(stage))
+      return true
+    }
+    return false
   }
 
   mutating func end(_ place: Int, at now: Timestamp) {
