@@ -172,6 +172,21 @@ struct NATAnnotationTests {
     #expect(port(reversed) == 2000)
   }
 
+  @Test("a Flow that was over when the next connection between the same ends began has the one that ended")
+  func laterConnection() {
+    var later = NATSample.source
+    (later.id, later.translated.sourcePort) = (9, 2009)
+    let subject = LedgerUnderTest()
+    subject.began(NATSample.source, at: 0)
+    subject.ended(NATSample.source, at: 3000)
+    subject.began(later, at: 4500)
+    var record = NATSample.record(NATSample.source.original, NATSample.source)
+    record.end = Timestamp(milliseconds: 2900)
+    #expect(subject.annotated(record).postNAPTSourcePort == 2000)
+    (record.start, record.end) = (Timestamp(milliseconds: 5001), Timestamp(milliseconds: 6000))
+    #expect(subject.annotated(record).postNAPTSourcePort == 2009)
+  }
+
   @Test("the records of a buffer are completed, those of other connections are left")
   func buffer() {
     let table = NATTable()
