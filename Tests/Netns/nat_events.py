@@ -197,7 +197,9 @@ def from_nfdump(folder):
             # It keeps no ports of ICMP but the translated ones.
             ends[1] = ends[5]
         kind = int(record["nat_event_id"])
-        yield line(KINDS.get(kind, kind), record["proto"], ends, seconds(record["t_event"]))
+        # It writes milliseconds as a number: .27 are 27 of them.
+        whole, _, milliseconds = record["t_event"].partition(".")
+        yield line(KINDS.get(kind, kind), record["proto"], ends, seconds(f"{whole}.{milliseconds:>03}"))
 
 
 def flow_line(protocol, ends, post):

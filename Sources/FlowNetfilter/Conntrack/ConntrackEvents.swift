@@ -28,6 +28,8 @@ public final class ConntrackEvents {
   private var hasCensus = false
   private var nextCensus = Timestamp(milliseconds: 0)
   private var lastWakeUp = Timestamp(milliseconds: 0)
+  /// Whether the listener had nothing left when it was read last.
+  private var isCaughtUp = true
   /// What one round makes, for the log.
   private var events: [NATEvent] = []
 
@@ -84,7 +86,7 @@ public final class ConntrackEvents {
       wait(timeout)
       count = readEvents()
     }
-    completeCensus(isCaughtUp: count == 0)
+    completeCensus()
     defer { events.removeAll(keepingCapacity: true) }
     return events.isEmpty ? false : log?.append(events) ?? false
   }
@@ -127,6 +129,7 @@ public final class ConntrackEvents {
         case .destroy: ledger.ended(told.connection, at: told.stop, traffic: told.traffic, moment, &events)
         }
       }
+      isCaughtUp = result != -Int(ENOBUFS) && result < ConntrackSocket.slots
       guard result == -Int(ENOBUFS) else { return max(0, result) }
       ledger.statistics.overruns += 1
       // The listing that is under way may have passed what was lost.
@@ -154,8 +157,10 @@ extension ConntrackEvents {
   /// A listing is not begun before this many times as long as the last one took have passed.
   private static let rest: Int64 = 20
 
+  /// Behind an overrun the kernel drops every event, and says so no second time, until the socket was read to its end: a
+  /// listing that is begun before would be out of date unnoticed.
   private func beginCensusIfDue() {
-    guard census == nil, Timestamp.monotonicClock() >= nextCensus else { return }
+    guard census == nil, isCaughtUp, Timestamp.monotonicClock() >= nextCensus else { return }
     do throws(SystemError) {
       census = try Census(isFirst: !hasCensus)
       table.state.withLock { $0.beginCensus() }
@@ -193,7 +198,7 @@ extension ConntrackEvents {
   }
 
   /// Draws the conclusions from a complete listing once the events of until then have been read.
-  private func completeCensus(isCaughtUp: Bool) {
+  private func completeCensus() {
     guard let census, let completed = census.completed else { return }
     let now = Timestamp.monotonicClock()
     guard census.place > 0 || isCaughtUp || now.milliseconds - completed.milliseconds > 2000 else { return }

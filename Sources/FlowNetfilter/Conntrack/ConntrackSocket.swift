@@ -12,7 +12,8 @@ internal import Glibc
 @safe struct ConntrackSocket: ~Copyable {
   /// The kernel's dumps come by 32 KiB at most; an event is far smaller.
   private static let slot = 32 << 10
-  private static let slots = 64
+  /// How many datagrams are received at once.
+  static let slots = 64
 
   private let handle: OpaquePointer
   let descriptor: Int32
