@@ -43,7 +43,7 @@ extension Probe {
         if isCrowded { wake.call() }
       }
       // What the kernel still holds for us was there before the signal.
-      try drain(process)
+      try process.drain()
     } catch {
       hasFailed.store(true, ordering: .relaxed)
       Console.say(error.description)
@@ -54,17 +54,15 @@ extension Probe {
 
   private func followConnections() {
     guard let conntrack else { return }
+    var nextWord = Timestamp.monotonicClock()
     while !isStopping.load(ordering: .relaxed) {
       if conntrack.receive(timeout: .milliseconds(100)) { wake.call() }
+      if let trouble = conntrack.trouble, Timestamp.monotonicClock() >= nextWord {
+        nextWord = Timestamp.monotonicClock().advanced(byMilliseconds: 60_000)
+        Console.say("cannot list conntrack's table: \(trouble); connections that ended without an event are not found")
+      }
     }
-    conntrack.finish(within: .milliseconds(300))
-  }
-
-  private func drain(_ process: MeteringProcess) throws(CaptureError) {
-    let end = Timestamp.monotonicClock().advanced(byMilliseconds: 300)
-    while Timestamp.monotonicClock() < end {
-      _ = try process.meter(timeout: .milliseconds(100))
-    }
+    conntrack.finish(within: .seconds(3)) { self.wake.call() }
   }
 
   /// A few times a second, and whenever a stripe is crowded.

@@ -37,12 +37,7 @@ final class Probe: @unchecked Sendable {
     self.configuration = configuration
     self.table = table
     if configuration.exportsNATEvents || configuration.completesRecords {
-      var connections = NATTable.Configuration()
-      if configuration.completesRecords {
-        // A Flow is reported that long after its last packet at the latest, and a sweep takes a moment.
-        connections.memory += configuration.table.expiration.inactiveTimeout
-      }
-      translations = NATTable(connections)
+      translations = NATTable(configuration.translations)
     }
     if configuration.exportsNATEvents { natEvents = NATEventLog() }
     switch configuration.source {
@@ -57,16 +52,19 @@ final class Probe: @unchecked Sendable {
       for name in interfaces {
         sources.append(try CaptureInterface(name: name, configuration.capture, clock: clock))
       }
+      let settings = ConntrackSettings()
       if let translations {
         conntrack = try ConntrackEvents(
           table: translations, log: natEvents, configuration.conntrack, clock: clock)
-        if natEvents != nil { for notice in ConntrackSettings().notices { Console.say(notice) } }
+        for notice in settings.notices(exportsEvents: natEvents != nil) { Console.say(notice) }
+        Self.tell(granted: conntrack?.grantedBuffer, of: configuration.conntrack.bufferSize, "conntrack's events")
       }
       for group in groups {
-        sources.append(
-          try NFLogSource(
-            group: group, configuration.nflog, clock: clock,
-            translations: configuration.completesRecords ? translations : nil))
+        let source = try NFLogSource(
+          group: group, configuration.nflog, clock: clock,
+          translations: configuration.completesRecords && !settings.makesEvents ? translations : nil)
+        Self.tell(granted: source.grantedBuffer, of: configuration.nflog.bufferSize, "NFLOG group \(group)")
+        sources.append(source)
       }
       followInterfaces()
     }
@@ -76,6 +74,14 @@ final class Probe: @unchecked Sendable {
           source: source, table: table, fragments: configuration.fragments, counters: counters,
           ownSessions: file == nil ? ownSessions : nil, clock: file == nil ? clock : nil))
     }
+  }
+
+  /// In a container root is not the machine's, and the system's limit holds.
+  private static func tell(granted: Int?, of wanted: Int, _ object: String) {
+    guard let granted, granted < wanted else { return }
+    Console.say(
+      "the kernel gives \(object) a buffer of \(granted / 1024) KiB of \(wanted / 1024);"
+        + " raise net.core.rmem_max on the host")
   }
 
   private func makeExporters(sources: Int) {

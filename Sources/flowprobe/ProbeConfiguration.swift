@@ -17,6 +17,7 @@ struct ProbeConfiguration {
   var capture: CaptureInterface.Configuration
   var nflog: NFLogSource.Configuration
   var conntrack: ConntrackEvents.Configuration
+  var translations: NATTable.Configuration
   /// Whether NAT events are exported, and whether flow records get the translated addresses.
   var exportsNATEvents: Bool
   var completesRecords: Bool
@@ -39,6 +40,12 @@ struct ProbeConfiguration {
     capture = metering.capture
     nflog = netfilter.source(bufferSize: capture.bufferSize, metering.details)
     conntrack = netfilter.conntrack
+    translations = NATTable.Configuration()
+    translations.capacity = netfilter.natConnections
+    if netfilter.completesRecords {
+      // A Flow is reported that long after its last packet at the latest, and a sweep takes a moment.
+      translations.memory += metering.expiration.inactiveTimeout
+    }
     exportsNATEvents = netfilter.natevents != nil
     completesRecords = netfilter.completesRecords
     details = metering.details

@@ -172,6 +172,25 @@ struct NATAnnotationTests {
     #expect(port(reversed) == 2000)
   }
 
+  @Test("outside, an echo is nobody's where two hosts of one address talk to the same, and one's where it is alone")
+  func echoes() {
+    let subject = LedgerUnderTest()
+    var again = NATSample.echo
+    (again.id, again.original.sourcePort, again.translated.sourcePort) = (20, 78, 5001)
+    var neighbour = NATSample.echo
+    (neighbour.id, neighbour.original.source) = (21, NATSample.address("10.0.0.3"))
+    func isTranslated(_ tuple: ConnectionTuple) -> Bool {
+      subject.annotated(NATSample.record(tuple, NATSample.echo)).isTranslated
+    }
+    subject.began(NATSample.echo)
+    subject.began(again)
+    #expect(isTranslated(NATSample.echo.translated))
+    subject.began(neighbour)
+    #expect(!isTranslated(NATSample.echo.translated))
+    #expect(isTranslated(NATSample.echo.original))
+    #expect(isTranslated(neighbour.original))
+  }
+
   @Test("a Flow that was over when the next connection between the same ends began has the one that ended")
   func laterConnection() {
     var later = NATSample.source

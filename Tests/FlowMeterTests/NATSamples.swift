@@ -99,10 +99,10 @@ final class LedgerUnderTest {
     ledger.glimpsed(connection, at: Timestamp(milliseconds: now))
   }
 
-  func counted(_ connection: Connection, isFirst: Bool = false, at now: Int64 = 0, stamp: Int64? = nil) {
+  func counted(_ connection: Connection, isOlder: Bool = false, at now: Int64 = 0, stamp: Int64? = nil) {
     var made: [NATEvent] = []
     ledger.counted(
-      connection, at: stamp.map { Timestamp(milliseconds: $0) }, isFirst: isFirst, moment(now), &made)
+      connection, at: stamp.map { Timestamp(milliseconds: $0) }, isOlder: isOlder, moment(now), &made)
     events += made
   }
 
@@ -113,9 +113,9 @@ final class LedgerUnderTest {
   }
 
   /// A whole census, which finds these.
-  func census(_ connections: [Connection], isFirst: Bool = false, at now: Int64 = 0) {
+  func census(_ connections: [Connection], isOlder: Bool = false, at now: Int64 = 0) {
     ledger.beginCensus()
-    for connection in connections { counted(connection, isFirst: isFirst, at: now) }
+    for connection in connections { counted(connection, isOlder: isOlder, at: now) }
     endCensus(at: now)
   }
 

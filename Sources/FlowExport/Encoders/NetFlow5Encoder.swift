@@ -76,8 +76,9 @@ final class NetFlow5Encoder: MessageEncoder {
     records.append(record.key.source.ipv4)
     records.append(record.key.destination.ipv4)
     records.append(record.nextHop.ipv4)
-    records.append(UInt16(truncatingIfNeeded: record.key.ingressInterface))
-    records.append(UInt16(truncatingIfNeeded: record.egressInterface))
+    // An index that has no room is better not known than another's.
+    records.append(UInt16(exactly: record.key.ingressInterface) ?? 0)
+    records.append(UInt16(exactly: record.egressInterface) ?? 0)
     records.append(UInt32(packets))
     records.append(UInt32(octets))
     records.append(instant.upTime(record.start))

@@ -19,7 +19,7 @@ extension NATLedger {
       // A census told of it before the event was read.
       if entries[place].phase == .live, entries[place].isTold { return }
       update(place, connection)
-      if entries[place].phase != .live { revive(place) }
+      if entries[place].phase != .live { revive(place, at: moment.now) }
       entries[place].isTold = true
       if entries[place].mayEndSilently {
         entries[place].mayEndSilently = false
@@ -41,7 +41,7 @@ extension NATLedger {
       // The census noticed before the event was read.
       if entries[place].phase == .ended { return }
       update(place, connection)
-      if entries[place].phase == .glimpsed { revive(place) }
+      if entries[place].phase == .glimpsed { revive(place, at: moment.now) }
       end(place, at: moment.now)
     } else if hasRoom {
       // A listing under way may still tell of it.
@@ -63,8 +63,9 @@ extension NATLedger {
   }
 
   /// What packets told of has begun; or where one ended, another has: the kernel may give it the same id at once.
-  private mutating func revive(_ place: Int) {
+  private mutating func revive(_ place: Int, at now: Timestamp) {
     entries[place].phase = .live
+    entries[place].changed = now
     // A listing under way may have passed where it stands now.
     entries[place].census = census
     statistics.active += 1
@@ -88,9 +89,9 @@ extension NATLedger {
 
   /// The listing has this connection.
   ///
-  /// - Parameter isFirst: nobody listened before: it began before the program, which makes no event of that.
+  /// - Parameter isOlder: it began before anybody listened: no event is made of that.
   package mutating func counted(
-    _ connection: Connection, at time: Timestamp?, isFirst: Bool, _ moment: Moment, _ events: inout [NATEvent]
+    _ connection: Connection, at time: Timestamp?, isOlder: Bool, _ moment: Moment, _ events: inout [NATEvent]
   ) {
     guard connection.isTranslated else { return }
     let place: Int
@@ -100,17 +101,19 @@ extension NATLedger {
       entries[known].census = census
       if entries[known].phase == .live || isListedLate { return }
       update(known, connection)
-      revive(known)
+      revive(known, at: moment.now)
       place = known
     } else {
       guard let new = insert(connection, .live, at: moment.now) else { return }
       place = new
     }
-    if isFirst {
+    if isOlder {
       entries[place].mayEndSilently = true
       silentCount += 1
     } else {
       entries[place].isTold = true
+      // Of connections for which there was no room it is not known whether they were told of.
+      guard statistics.overflowed == 0 else { return }
       statistics.recovered += 1
       make(.create, connection, at: time ?? moment.wall, &events)
     }
@@ -120,13 +123,13 @@ extension NATLedger {
   ///
   /// - Parameters:
   ///   - next: the place to go on at; 0 at first.
-  ///   - limit: how many events to make at most.
+  ///   - limit: how many places to look at.
   /// - Returns: whether all places were looked at; else call again.
   package mutating func endCensus(
     from next: inout Int, limit: Int, _ moment: Moment, _ events: inout [NATEvent]
   ) -> Bool {
-    let most = events.count + limit
-    while next < entries.count, events.count < most {
+    let last = min(entries.count, next + limit)
+    while next < last {
       let place = next
       next += 1
       guard entries[place].phase == .live, entries[place].census != census else { continue }

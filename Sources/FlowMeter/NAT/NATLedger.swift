@@ -24,7 +24,7 @@ package struct NATLedger: ~Copyable {
     var mayEndSilently = false
     /// The census that saw it last; of one that ended, the last that had begun by then.
     var census: UInt32 = 0
-    /// When it ended, or was glimpsed last; by the table's clock.
+    /// When it began, ended or was glimpsed last, whichever its phase says; by the table's clock.
     var changed = Timestamp(milliseconds: 0)
     /// What its latest note in `fading` says.
     var due = Timestamp(milliseconds: 0)
@@ -100,16 +100,25 @@ package struct NATLedger: ~Copyable {
       }
     }
     var best: Int?
+    var isAmbiguous = false
     index.forEach(hash: pair.hash(hash)) { number in
       let entry = entries[Int(number)]
       // What ended before the Flow's first packet was another connection; a second is for clocks that differ.
       guard entry.phase != .ended || entry.changed.advanced(byMilliseconds: 1000) >= start,
         entry.connection.shows(pair)
       else { return }
-      if let other = best, (rank(entry), entry.changed) <= (rank(entries[other]), entries[other].changed) { return }
+      if let other = best {
+        // Without ports, connections of several hosts look alike where they have one address.
+        if !key.protocol.hasPorts, rank(entry) >= 2, rank(entries[other]) >= 2,
+          !entry.connection.hasAddresses(of: entries[other].connection)
+        {
+          isAmbiguous = true
+        }
+        if (rank(entry), entry.changed) <= (rank(entries[other]), entries[other].changed) { return }
+      }
       best = Int(number)
     }
-    return best
+    return isAmbiguous ? nil : best
   }
 
   /// Gives a record the addresses that its packets leave with.

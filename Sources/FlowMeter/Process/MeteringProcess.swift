@@ -55,6 +55,14 @@ public final class MeteringProcess {
     }
   }
 
+  /// Meters what the kernel still holds: call it when no more rounds come, before ``finish()``.
+  ///
+  /// - Throws: what ended the source; what came before is metered.
+  public func drain() throws(CaptureError) {
+    let end = Timestamp.monotonicClock().advanced(byMilliseconds: Int64(source.holdTime.wholeMilliseconds))
+    while Timestamp.monotonicClock() < end { _ = try meter(timeout: .milliseconds(100)) }
+  }
+
   /// Meters the fragments that still wait for their first one: no more packets will come.
   public func finish() {
     batch.reset(at: nil)
