@@ -45,5 +45,14 @@
     count += 1
   }
 
+  /// Adds a record that is filled where it lies.
+  @inline(__always)
+  mutating func append(_ fill: (inout FlowRecord) -> Void) {
+    precondition(count < capacity)
+    unsafe (storage + count).initialize(to: FlowRecord())
+    unsafe fill(&storage[count])
+    count += 1
+  }
+
   public mutating func removeAll() { count = 0 }
 }
