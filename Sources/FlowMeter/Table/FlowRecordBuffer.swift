@@ -36,6 +36,10 @@
     }
   }
 
+  /// Where the ``count`` records lie as long as the buffer is not changed: for those who read some of each, without a
+  /// copy.
+  @unsafe package var start: UnsafePointer<FlowRecord> { unsafe UnsafePointer(storage) }
+
   /// Adds a record.
   ///
   /// - Precondition: the buffer is not full.
