@@ -10,8 +10,8 @@ struct NATCensusTests {
 
   @Test("what the first census finds began before the program: no event, but its end is one")
   func first() {
-    let subject = LedgerUnderTest()
-    subject.census([connection], isOlder: true)
+    let subject = LedgerUnderTest(isListening: false)
+    subject.census([connection])
     #expect(subject.told == [])
     #expect(subject.ledger.silentCount == 1)
     #expect([subject.ledger.statistics.active, subject.ledger.statistics.held] == [1, 1])
@@ -23,12 +23,12 @@ struct NATCensusTests {
 
   @Test("one that began between the first listening and the first census is told of, in either order")
   func betweenListeningAndCensus() {
-    let subject = LedgerUnderTest()
+    let subject = LedgerUnderTest(isListening: false)
     subject.ledger.beginCensus()
-    subject.counted(connection, isOlder: true)
+    subject.counted(connection)
     subject.began(connection)
     subject.began(NATSample.ipv6)
-    subject.counted(NATSample.ipv6, isOlder: true)
+    subject.counted(NATSample.ipv6)
     subject.endCensus()
     #expect(subject.told == ["create 1", "create 4"])
     #expect(subject.ledger.silentCount == 0)
@@ -36,8 +36,8 @@ struct NATCensusTests {
 
   @Test("one older than the program ends without an event of the kernel's: the next census tells")
   func silentEnd() {
-    let subject = LedgerUnderTest()
-    subject.census([connection, NATSample.ipv6], isOlder: true)
+    let subject = LedgerUnderTest(isListening: false)
+    subject.census([connection, NATSample.ipv6])
     subject.census([NATSample.ipv6], at: 30_000)
     #expect(subject.told == ["delete 1"])
     #expect(subject.events.map(\.time.milliseconds) == [3_630_000])
@@ -48,10 +48,22 @@ struct NATCensusTests {
     #expect(subject.told == ["delete 1"])
   }
 
+  @Test("where one that is older than the program ends silently and another begins with its id, both are told")
+  func silentEndAndReuse() {
+    let subject = LedgerUnderTest(isListening: false)
+    subject.census([connection])
+    subject.began(connection, at: 5000)
+    #expect(subject.told == ["delete 1", "create 1"])
+    #expect(subject.ledger.silentCount == 0)
+    #expect(subject.ledger.statistics.recovered == 1)
+    subject.census([connection], at: 10_000)
+    subject.ended(connection, at: 11_000)
+    #expect(subject.told == ["delete 1", "create 1", "delete 1"])
+  }
+
   @Test("after an overrun a census tells what was lost: beginnings and ends")
   func overrun() {
     let subject = LedgerUnderTest()
-    subject.census([], isOlder: true)
     subject.began(connection)
     subject.began(NATSample.ipv6)
     // Lost: the end of the one, and the beginning of another.
@@ -116,12 +128,12 @@ struct NATCensusTests {
   }
 
   @Test("one that nobody knew, that ends and is listed all the same, ends once", arguments: [true, false])
-  func unknownEndsUnderCensus(isOlder: Bool) {
+  func unknownEndsUnderCensus(isListening: Bool) {
     // The kernel wrote the piece of the listing before the connection ended; its event was read before that piece.
-    let subject = LedgerUnderTest()
+    let subject = LedgerUnderTest(isListening: isListening)
     subject.ledger.beginCensus()
     subject.ended(connection)
-    subject.counted(connection, isOlder: isOlder)
+    subject.counted(connection)
     subject.endCensus()
     #expect(subject.told == ["delete 1"])
     #expect(subject.ledger.silentCount == 0)
@@ -144,7 +156,6 @@ struct NATCensusTests {
   @Test("one that packets told of and a census finds has begun: its event was lost, or is still to be read")
   func glimpsedAndCounted() {
     let subject = LedgerUnderTest()
-    subject.census([], isOlder: true)
     subject.glimpsed(connection)
     subject.census([connection])
     #expect(subject.told == ["create 1"])
@@ -157,9 +168,9 @@ struct NATCensusTests {
 
   @Test("one that packets told of before the first census is one that may end silently")
   func glimpsedBeforeFirst() {
-    let subject = LedgerUnderTest()
+    let subject = LedgerUnderTest(isListening: false)
     subject.glimpsed(connection)
-    subject.census([connection], isOlder: true)
+    subject.census([connection])
     #expect(subject.told == [])
     #expect(subject.ledger.silentCount == 1)
     subject.census([])
@@ -200,8 +211,8 @@ struct NATCensusTests {
 
   @Test("of an empty table nothing is concluded")
   func empty() {
-    let subject = LedgerUnderTest()
-    subject.census([], isOlder: true)
+    let subject = LedgerUnderTest(isListening: false)
+    subject.census([])
     subject.census([])
     #expect(subject.told == [])
   }

@@ -69,10 +69,12 @@ final class LedgerUnderTest {
   /// `create 1`, `delete 1`: by the connection's id.
   var told: [String] { events.map { "\($0.kind) \($0.connection.id)" } }
 
-  init(capacity: Int = 1000, memory: Int = 2000) {
+  /// - Parameter isListening: whether the first census is over, which found nothing.
+  init(capacity: Int = 1000, memory: Int = 2000, isListening: Bool = true) {
     var configuration = NATTable.Configuration()
     (configuration.capacity, configuration.memory) = (capacity, .milliseconds(memory))
     ledger = NATLedger(configuration)
+    if isListening { census([]) }
   }
 
   /// The wall clock is ahead by an hour.
@@ -99,10 +101,9 @@ final class LedgerUnderTest {
     ledger.glimpsed(connection, at: Timestamp(milliseconds: now))
   }
 
-  func counted(_ connection: Connection, isOlder: Bool = false, at now: Int64 = 0, stamp: Int64? = nil) {
+  func counted(_ connection: Connection, at now: Int64 = 0, stamp: Int64? = nil) {
     var made: [NATEvent] = []
-    ledger.counted(
-      connection, at: stamp.map { Timestamp(milliseconds: $0) }, isOlder: isOlder, moment(now), &made)
+    ledger.counted(connection, at: stamp.map { Timestamp(milliseconds: $0) }, moment(now), &made)
     events += made
   }
 
@@ -113,9 +114,9 @@ final class LedgerUnderTest {
   }
 
   /// A whole census, which finds these.
-  func census(_ connections: [Connection], isOlder: Bool = false, at now: Int64 = 0) {
+  func census(_ connections: [Connection], at now: Int64 = 0) {
     ledger.beginCensus()
-    for connection in connections { counted(connection, isOlder: isOlder, at: now) }
+    for connection in connections { counted(connection, at: now) }
     endCensus(at: now)
   }
 

@@ -18,6 +18,8 @@ extension NATLedger {
     if let place = place(of: connection) {
       // A census told of it before the event was read.
       if entries[place].phase == .live, entries[place].isTold { return }
+      // All events of connections that the first census found have been read: that one ended, and told nobody.
+      if entries[place].phase == .live, isFirstCensusOver { conclude(place, moment, &events) }
       update(place, connection)
       if entries[place].phase != .live { revive(place, at: moment.now) }
       entries[place].isTold = true
@@ -87,19 +89,20 @@ extension NATLedger {
   /// A listing of conntrack's table begins.
   package mutating func beginCensus() { census &+= 1 }
 
-  /// The listing has this connection.
-  ///
-  /// - Parameter isOlder: it began before anybody listened: no event is made of that.
+  /// The listing has this connection. What the first one has, and no event told of, began before anybody listened: no
+  /// event is made of that.
   package mutating func counted(
-    _ connection: Connection, at time: Timestamp?, isOlder: Bool, _ moment: Moment, _ events: inout [NATEvent]
+    _ connection: Connection, at time: Timestamp?, _ moment: Moment, _ events: inout [NATEvent]
   ) {
     guard connection.isTranslated else { return }
     let place: Int
+    var isSuccessor = false
     if let known = self.place(of: connection) {
       // What ended while the listing is under way may be in it; what had ended before is another one there.
-      let isListedLate = entries[known].phase == .ended && entries[known].census == census
+      let hasEnded = entries[known].phase == .ended
+      isSuccessor = hasEnded && entries[known].census != census
       entries[known].census = census
-      if entries[known].phase == .live || isListedLate { return }
+      if entries[known].phase == .live || (hasEnded && !isSuccessor) { return }
       update(known, connection)
       revive(known, at: moment.now)
       place = known
@@ -107,15 +110,16 @@ extension NATLedger {
       guard let new = insert(connection, .live, at: moment.now) else { return }
       place = new
     }
-    if isOlder {
-      entries[place].mayEndSilently = true
-      silentCount += 1
-    } else {
+    // Stamped, a connection shows whether it began before anybody listened.
+    if isFirstCensusOver || isSuccessor || time.map({ $0 >= listening }) ?? false {
       entries[place].isTold = true
       // Of connections for which there was no room it is not known whether they were told of.
       guard statistics.overflowed == 0 else { return }
       statistics.recovered += 1
       make(.create, connection, at: time ?? moment.wall, &events)
+    } else {
+      entries[place].mayEndSilently = true
+      silentCount += 1
     }
   }
 
@@ -133,10 +137,16 @@ extension NATLedger {
       let place = next
       next += 1
       guard entries[place].phase == .live, entries[place].census != census else { continue }
-      end(place, at: moment.now)
-      statistics.recovered += 1
-      make(.delete, entries[place].connection, at: moment.wall, &events)
+      conclude(place, moment, &events)
     }
+    if next == entries.count { isFirstCensusOver = true }
     return next == entries.count
+  }
+
+  /// A connection has ended, and there was no event of that.
+  private mutating func conclude(_ place: Int, _ moment: Moment, _ events: inout [NATEvent]) {
+    end(place, at: moment.now)
+    statistics.recovered += 1
+    make(.delete, entries[place].connection, at: moment.wall, &events)
   }
 }

@@ -46,6 +46,10 @@ package struct NATLedger: ~Copyable {
   private let capacity: Int
   private let memory: Int64
   var census: UInt32 = 0
+  /// Since when somebody listens to conntrack's events, by the wall clock.
+  package var listening = Timestamp(milliseconds: .max)
+  /// Whether a census has come to its end.
+  var isFirstCensusOver = false
   /// Live connections that may end without an event.
   package var silentCount = 0
   package var statistics = NATStatistics()

@@ -9,7 +9,6 @@ extension ConntrackEvents {
   /// A listing of conntrack's table under way.
   final class Census {
     let socket: ConntrackSocket
-    let isFirst: Bool
     let begun = Timestamp.monotonicClock()
     /// When it was complete: what was told of until then is in the listener's buffer.
     var completed: Timestamp?
@@ -18,9 +17,8 @@ extension ConntrackEvents {
     /// The kernel lists by hash buckets: with another number of them connections are missed.
     let buckets = ConntrackSettings.buckets
 
-    init(isFirst: Bool) throws(SystemError) {
+    init() throws(SystemError) {
       socket = try ConntrackSocket(.listing)
-      self.isFirst = isFirst
       try socket.requestListing()
     }
   }
@@ -47,7 +45,7 @@ extension ConntrackEvents {
       return
     }
     do throws(SystemError) {
-      census = try Census(isFirst: !hasCensus)
+      census = try Census()
       table.state.withLock { $0.beginCensus() }
     } catch {
       fail(error.description)
@@ -77,9 +75,7 @@ extension ConntrackEvents {
         guard ConntrackMessage.kind(message) == .new,
           let told = ConntrackMessage(bytes, attributes: Self.attributes(of: message))
         else { return }
-        // Stamped, a connection shows whether it began before anybody listened.
-        let isOlder = census.isFirst && (told.start.map { $0 < listening } ?? true)
-        ledger.counted(told.connection, at: told.start, isOlder: isOlder, moment, &events)
+        ledger.counted(told.connection, at: told.start, moment, &events)
       }
     }
     if isBroken || (isDone && census.buckets != ConntrackSettings.buckets) {
@@ -102,7 +98,7 @@ extension ConntrackEvents {
       return (isDone, ledger.silentCount > 0)
     }
     guard isDone else { return }
-    (hasCensus, trouble) = (true, nil)
+    trouble = nil
     let taken = now.milliseconds - census.begun.milliseconds
     self.census = nil
     postponeCensus(by: hasSilent ? max(Self.interval, taken * Self.rest) : .max / 4)

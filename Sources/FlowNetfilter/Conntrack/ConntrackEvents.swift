@@ -32,10 +32,7 @@ public final class ConntrackEvents {
 
   /// The listing under way.
   var census: Census?
-  var hasCensus = false
   var nextCensus = Timestamp(milliseconds: 0)
-  /// When it began to listen, by the wall clock: what began later is no older connection.
-  let listening = Timestamp.wallClock()
   /// Why conntrack's table cannot be listed; nil where it can.
   public internal(set) var trouble: String?
 
@@ -57,6 +54,7 @@ public final class ConntrackEvents {
         object: "conntrack's events", reason: error.description,
         advice: isMissing ? "load it: 'modprobe nf_conntrack_netlink'" : error.netlinkAdvice)
     }
+    table.state.withLock { $0.listening = .wallClock() }
   }
 
   /// One round: the events at hand, and a part of a census where one is due.
