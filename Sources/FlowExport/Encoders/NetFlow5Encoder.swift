@@ -10,6 +10,7 @@ final class NetFlow5Encoder: MessageEncoder {
   static let mostRecords = 30
 
   var messageLimit: Int
+  let templateCount = 0
   /// The low octet of the Observation Domain: v5 has no room for more.
   private let engineID: UInt8
   private var sequence: UInt32 = 0

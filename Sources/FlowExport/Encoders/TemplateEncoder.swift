@@ -24,6 +24,7 @@ final class TemplateEncoder: MessageEncoder {
   private static var setHeaderLength: Int { 4 }
 
   var messageLimit: Int
+  var templateCount: Int { templateSets.count }
   private let format: any MessageFormat
   private let configuration: TemplateConfiguration
   private var sequence: UInt32 = 0

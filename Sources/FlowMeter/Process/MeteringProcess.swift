@@ -74,8 +74,9 @@ public final class MeteringProcess {
   public var latestPacket: Timestamp { batch.latest }
 
   private func handOver() -> Bool {
-    let isCrowded = batch.count > 0 && table.update(batch)
+    let update = batch.count > 0 ? table.update(batch) : FlowTableUpdate()
     if batch.statistics.observedPackets > 0 || batch.statistics.meteredPackets > 0 {
+      batch.statistics.add(update)
       counters.add(batch.statistics)
       batch.statistics = MeteringStatistics()
     }
@@ -84,7 +85,7 @@ public final class MeteringProcess {
       nextDropReading = now.advanced(byMilliseconds: 1000)
       readDrops()
     }
-    return isCrowded
+    return update.isCrowded
   }
 
   private func readDrops() { counters.set(source.drops()) }

@@ -183,6 +183,18 @@ extension FlowStore {
     _ reference: SlotReference, _ slot: UnsafeMutablePointer<FlowSlot>, _ reason: FlowEndReason,
     into buffer: inout FlowRecordBuffer
   ) {
+    statistics.taken.add(
+      unsafe FlowTotals(flows: 1, packets: UInt64(slot.pointee.packets), octets: slot.pointee.octets))
+    unsafe write(reference, slot, reason, into: &buffer)
+    release(reference)
+  }
+
+  /// Writes a Flow as it is reported.
+  @inline(__always)
+  func write(
+    _ reference: SlotReference, _ slot: UnsafeMutablePointer<FlowSlot>, _ reason: FlowEndReason,
+    into buffer: inout FlowRecordBuffer
+  ) {
     buffer.append { record in
       unsafe slot.pointee.report(reason, to: &record)
       if let addresses = unsafe addresses(of: slot) {
@@ -190,6 +202,5 @@ extension FlowStore {
       }
       if unsafe slot.pointee.hasDetail { unsafe record.detail = detail(reference).pointee }
     }
-    release(reference)
   }
 }
