@@ -32,10 +32,21 @@ final class Probe: @unchecked Sendable {
   var fileBoot: Timestamp?
   let metersHaveStopped = Atomic<Bool>(false)
 
+  let peak = FlowPeak(at: .monotonicClock())
+  let lastPass = Mutex(ExportPass())
+  /// Belongs to the exporting thread.
+  var passBegan: ContinuousClock.Instant?
+  /// What the statistics call the sources.
+  private(set) lazy var meterNames = sources.map { (source: $0.name, captures: $0 is CaptureInterface) }
+  private(set) lazy var program = makeProgram()
+  /// Nil where no statistics files are written.
+  let statistics: StatisticsWriter?
+
   /// Opens the sources; a Collector that cannot be reached is no error.
   init(_ configuration: ProbeConfiguration, _ table: FlowTable) throws(CaptureError) {
     self.configuration = configuration
     self.table = table
+    statistics = configuration.statisticsDirectory.map { StatisticsWriter(directory: $0) }
     if configuration.exportsNATEvents || configuration.completesRecords {
       translations = NATTable(configuration.translations)
     }
@@ -133,7 +144,7 @@ final class Probe: @unchecked Sendable {
           self.readFile()
           Signals.wakeMain()
         }
-        Signals.waitForEnd { stop() }
+        Signals.waitForEnd(onUserSignal: {}) { stop() }
         worker.interruptAndJoin()
       } else {
         try runLive()

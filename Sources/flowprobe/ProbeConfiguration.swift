@@ -27,9 +27,12 @@ struct ProbeConfiguration {
   var destinations: [CollectorAddress]
   var export: ExportConfiguration
   var printsJSON: Bool
+  /// Where statistics files go; nil for nowhere.
+  var statisticsDirectory: String?
 
   init(
-    _ metering: MeteringOptions, _ netfilter: NetfilterOptions, _ export: ExportOptions, _ output: OutputOptions
+    _ metering: MeteringOptions, _ netfilter: NetfilterOptions, _ export: ExportOptions, _ output: OutputOptions,
+    _ statistics: StatisticsOptions
   ) throws {
     if let path = metering.read {
       source = .file(path)
@@ -59,6 +62,7 @@ struct ProbeConfiguration {
     self.export = export.configuration(readsFile: metering.read != nil)
     self.export.natEventCodes = netfilter.natevents ?? .rfc8158
     printsJSON = output.json
+    if metering.read == nil { statisticsDirectory = statistics.directory(exports: !destinations.isEmpty) }
   }
 }
 

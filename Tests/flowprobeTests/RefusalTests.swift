@@ -29,6 +29,9 @@ struct RefusalTests {
       ("--natevents=legcay --nflog 5", "'legcay' is invalid"),
       ("--natevents --nat-buffer 64 port 80", "a filter ('port 80') applies to"),
       ("-i eth0 --mark", "--mark and --uid are known of packets that rules log"), ("-r file.pcap --uid", "--nflog"),
+      ("-r file.pcap --stat-dir /tmp", "--stat-dir tells of live metering"),
+      ("-i eth0 --stat-dir /tmp --no-stat", "--stat-dir and --no-stat exclude each other"),
+      ("-i eth0 --stat-dir=", "Missing value for '--stat-dir"),
       ("-i eth0 --no-such-option", "--no-such-option"), ("-i", "-i"),
     ])
   func conflicts(arguments: String, text: String) throws {
