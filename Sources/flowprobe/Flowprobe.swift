@@ -12,7 +12,7 @@ struct Flowprobe: ParsableCommand {
     commandName: "flowprobe",
     abstract: "Meters IP packets into flows and exports them as IPFIX, NetFlow v9 or v5.",
     version: version,
-    subcommands: [Meter.self, ListFields.self],
+    subcommands: [Meter.self, ListFields.self, SNMP.self],
     defaultSubcommand: Meter.self)
 
   /// Who asks for help wants the options of the main job, whose name need not be given.
@@ -37,6 +37,7 @@ struct Meter: ParsableCommand {
       flowprobe --natevents [--dest LIST] [OPTIONS]
       flowprobe -r FILE [--dest LIST] [OPTIONS] [FILTER WORDS]
       flowprobe list-fields
+      flowprobe snmp [--stat-dir DIRECTORY]
       """,
     discussion: """
       Without --dest, flows are printed on standard output. A summary goes to standard error at the end.
