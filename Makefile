@@ -8,7 +8,7 @@ PROGRAM := .build/release/flowprobe
 
 BUILD_PACKAGES := libnetfilter-conntrack-dev libnetfilter-log-dev libnfnetlink-dev libpcap-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) conntrack ethtool iproute2 iptables jq libfixbuf-tools nfdump nftables pmacct \
-  procps python3 tcpdump tshark
+  procps python3 snmp snmpd tcpdump tshark
 BENCH_PACKAGES := $(BUILD_PACKAGES) nfdump softflowd
 
 .PHONY: all build run test bench install uninstall fuzz clean setup-build setup-test setup-bench

@@ -3,6 +3,7 @@
 #include "CShims.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #ifndef UDP_SEGMENT
@@ -10,6 +11,8 @@
 #endif
 
 void cshims_set_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+int cshims_current_processor(void) { return sched_getcpu(); }
 
 ssize_t cshims_send_segments(int socket, const void *bytes, size_t length, uint16_t segment) {
   struct iovec vector = {.iov_base = (void *)bytes, .iov_len = length};

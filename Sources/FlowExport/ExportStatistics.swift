@@ -25,8 +25,20 @@ public struct ExportStatistics: Sendable {
   public var natEvents = EventTotals()
   /// Whether there is a socket now.
   public var isConnected = false
+  /// How often a socket could not be opened, bound or connected, or the name had no address.
+  public var failedAttempts: UInt64 = 0
+  /// Templates announced so far, those of options included; all of them are refreshed.
+  public var templates = 0
+  /// The socket's send buffer; 0 while there is none. Bytes, as the kernel reckons.
+  public var sendBuffer = 0
+  /// What of it was in use behind the last messages, and at most so far.
+  public var sendQueue = 0
+  public var sendQueuePeak = 0
 
   public init() {}
+
+  /// Messages that could not be sent, for whatever reason.
+  public var failedMessages: UInt64 { errors.values.reduce(0, &+) }
 }
 
 /// What became of NAT events.

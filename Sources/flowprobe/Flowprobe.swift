@@ -12,7 +12,7 @@ struct Flowprobe: ParsableCommand {
     commandName: "flowprobe",
     abstract: "Meters IP packets into flows and exports them as IPFIX, NetFlow v9 or v5.",
     version: version,
-    subcommands: [Meter.self, ListFields.self],
+    subcommands: [Meter.self, ListFields.self, SNMP.self],
     defaultSubcommand: Meter.self)
 
   /// Who asks for help wants the options of the main job, whose name need not be given.
@@ -37,6 +37,7 @@ struct Meter: ParsableCommand {
       flowprobe --natevents [--dest LIST] [OPTIONS]
       flowprobe -r FILE [--dest LIST] [OPTIONS] [FILTER WORDS]
       flowprobe list-fields
+      flowprobe snmp [--stat-dir DIRECTORY]
       """,
     discussion: """
       Without --dest, flows are printed on standard output. A summary goes to standard error at the end.
@@ -51,6 +52,7 @@ struct Meter: ParsableCommand {
   @OptionGroup(title: "Metering options") var metering: MeteringOptions
   @OptionGroup(title: "Netfilter options") var netfilter: NetfilterOptions
   @OptionGroup(title: "Export options") var export: ExportOptions
+  @OptionGroup(title: "Statistics options") var statistics: StatisticsOptions
   @OptionGroup(title: "Output options") var output: OutputOptions
 
   func validate() throws {
@@ -72,13 +74,17 @@ struct Meter: ParsableCommand {
     guard !metering.mark && !metering.uid || !netfilter.nflog.isEmpty else {
       throw ValidationError("--mark and --uid are known of packets that rules log; name an NFLOG group with --nflog.")
     }
+    guard statistics.directory == nil || metering.read == nil else {
+      throw ValidationError("--stat-dir tells of live metering, and -r reads a file; its summary comes at the end.")
+    }
     if output.json, !export.dest.isEmpty {
       throw ValidationError("--json prints flows and --dest exports them; give one of the two.")
     }
   }
 
   func run() throws {
-    let configuration = try ProbeConfiguration(metering, netfilter, export, output)
+    Signals.begin()
+    let configuration = try ProbeConfiguration(metering, netfilter, export, output, statistics)
     let table: FlowTable
     do throws(SystemError) {
       table = try FlowTable(configuration.table)

@@ -20,6 +20,7 @@ struct LossReport {
     var lostFlows: UInt64 = 0
     var overruns: UInt64 = 0
     var droppedEvents: UInt64 = 0
+    var overflowed: UInt64 = 0
   }
 
   init(
@@ -43,7 +44,8 @@ struct LossReport {
     }
     let held = table.statistics
     (losses.evicted, losses.lostFlows) = (held.evicted, held.lost.flows)
-    losses.overruns = translations?.statistics.overruns ?? 0
+    let followed = translations?.statistics ?? NATStatistics()
+    (losses.overruns, losses.overflowed) = (followed.overruns, followed.overflowed)
     losses.droppedEvents = natEvents?.dropped ?? 0
     let news = [
       (losses.kernelDrops - known.kernelDrops, "packets dropped by the kernel; \(LossAdvice.bufferSize)"),
@@ -56,6 +58,10 @@ struct LossReport {
           + LossAdvice.natBuffer
       ),
       (losses.droppedEvents - known.droppedEvents, "NAT events lost as the export did not keep up"),
+      (
+        losses.overflowed - known.overflowed,
+        "translated connections are not followed for want of room; \(LossAdvice.natConnections)"
+      ),
     ].filter { $0.0 > 0 }
     guard !news.isEmpty else { return }
     for (count, text) in news { Console.say("\(count) \(text)") }
@@ -68,5 +74,6 @@ struct LossReport {
 enum LossAdvice {
   static let bufferSize = "a larger --buffer-size may help"
   static let maxFlows = "a larger --maxflows holds them"
+  static let natConnections = "a larger --nat-connections holds them"
   static let natBuffer = "a larger --nat-buffer may help"
 }

@@ -27,7 +27,7 @@ struct NetfilterOptions: ParsableArguments {
 
   @Option(
     name: .customLong("nflog-timeout"),
-    help: ArgumentHelp("How long a part-filled message waits, 10 to 60000.", valueName: "milliseconds"))
+    help: ArgumentHelp("How long a part-filled message waits, 10 to 1000.", valueName: "milliseconds"))
   var timeout = Int(NFLogSource.Configuration().timeout / .milliseconds(1))
 
   @Option(
@@ -53,12 +53,20 @@ struct NetfilterOptions: ParsableArguments {
     help: ArgumentHelp("The buffer for conntrack's events, 64 to 2097151.", valueName: "KiB"))
   var natBuffer = ConntrackEvents.Configuration().bufferSize / 1024
 
+  @Option(
+    name: .customLong("nat-connections"),
+    help: ArgumentHelp(
+      "How many translated connections to follow, at most; of others events are exported, and no flow record is"
+        + " completed. 1024 to 100000000.", valueName: "connections"))
+  var natConnections = NATTable.Configuration().capacity
+
   func validate() throws {
     _ = try groups()
+    try MeteringOptions.check("--nat-connections", natConnections, 1024...100_000_000)
     try MeteringOptions.check("--nat-buffer", natBuffer, 64...2_097_151)
     try MeteringOptions.check("--nflog-size", copyLength, 64...65_531)
     try MeteringOptions.check("--nflog-threshold", threshold, 1...65_535)
-    try MeteringOptions.check("--nflog-timeout", timeout, 10...60_000)
+    try MeteringOptions.check("--nflog-timeout", timeout, 10...1000)
     try MeteringOptions.check("--nflog-message", messageSize, 4096...131_072)
   }
 
@@ -114,8 +122,8 @@ extension NetfilterOptions {
     var completed: [String] = []
     for (place, argument) in arguments.enumerated() {
       completed.append(argument)
-      let next = arguments.dropFirst(place + 1).first
-      if argument == "--natevents", next?.hasPrefix("-") ?? true { completed.append(NATEventCodes.rfc8158.rawValue) }
+      let next = arguments.dropFirst(place + 1).first.flatMap { NATEventCodes(rawValue: $0) }
+      if argument == "--natevents", next == nil { completed.append(NATEventCodes.rfc8158.rawValue) }
     }
     return completed
   }

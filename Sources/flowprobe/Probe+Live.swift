@@ -11,6 +11,7 @@ extension Probe {
   func runLive() throws(SystemError) {
     // The one that exports comes first: whatever else cannot be started, what was metered leaves.
     let exporter = try WorkerThread(name: "export") { self.export() }
+    let writer = startStatistics()
     var meters: [WorkerThread] = []
     var failure: SystemError?
     do throws(SystemError) {
@@ -19,7 +20,7 @@ extension Probe {
           try WorkerThread(name: "meter \(source.name)") { self.meter(self.metering[place], self.sources[place].name) })
       }
       if conntrack != nil { meters.append(try WorkerThread(name: "conntrack") { self.followConnections() }) }
-      Signals.waitForEnd { stop() }
+      Signals.waitForEnd(onUserSignal: writeFlows) { stop() }
     } catch {
       failure = error
       stop()
@@ -28,7 +29,32 @@ extension Probe {
     metersHaveStopped.store(true, ordering: .releasing)
     wake.call()
     exporter.join()
+    statistics?.stop()
+    writer?.join()
     if let failure { throw failure }
+  }
+
+  /// Without them packets are metered all the same.
+  private func startStatistics() -> WorkerThread? {
+    guard let statistics else { return nil }
+    // Before the thread asks for them: what is lazy is not for two threads at once.
+    _ = (meterNames, program)
+    do throws(SystemError) {
+      return try WorkerThread(name: "statistics") {
+        statistics.run({ self.gatherStatistics() }, table: self.table, now: { self.clock.now })
+      }
+    } catch {
+      Console.say("cannot start a thread for statistics: \(error); there are no statistics files")
+      return nil
+    }
+  }
+
+  /// The operator's SIGUSR1.
+  private func writeFlows() {
+    guard let statistics else {
+      return Console.say("there is no directory to write the flows to; give it with --stat-dir")
+    }
+    statistics.writeFlows()
   }
 
   private func meter(_ process: MeteringProcess, _ name: String) {
@@ -43,7 +69,7 @@ extension Probe {
         if isCrowded { wake.call() }
       }
       // What the kernel still holds for us was there before the signal.
-      try drain(process)
+      try process.drain()
     } catch {
       hasFailed.store(true, ordering: .relaxed)
       Console.say(error.description)
@@ -54,17 +80,15 @@ extension Probe {
 
   private func followConnections() {
     guard let conntrack else { return }
+    var nextWord = Timestamp.monotonicClock()
     while !isStopping.load(ordering: .relaxed) {
       if conntrack.receive(timeout: .milliseconds(100)) { wake.call() }
+      if let trouble = conntrack.trouble, Timestamp.monotonicClock() >= nextWord {
+        nextWord = Timestamp.monotonicClock().advanced(byMilliseconds: 60_000)
+        Console.say("cannot list conntrack's table: \(trouble); connections that ended without an event are not found")
+      }
     }
-    conntrack.finish(within: .milliseconds(300))
-  }
-
-  private func drain(_ process: MeteringProcess) throws(CaptureError) {
-    let end = Timestamp.monotonicClock().advanced(byMilliseconds: 300)
-    while Timestamp.monotonicClock() < end {
-      _ = try process.meter(timeout: .milliseconds(100))
-    }
+    conntrack.finish(within: .seconds(3)) { self.wake.call() }
   }
 
   /// A few times a second, and whenever a stripe is crowded.
@@ -73,11 +97,11 @@ extension Probe {
     while !metersHaveStopped.load(ordering: .acquiring) {
       clock.adjust()
       if observed?.refresh() ?? false { for collector in collectors { collector.interfacesChanged() } }
-      exporting.export(at: liveInstant)
+      exportAndMeasure(at: liveInstant)
       losses.tell()
-      wake.wait(.milliseconds(100))
+      wake.wait(ExportPass.mostPause)
     }
-    exporting.export(at: liveInstant, everything: true)
+    exportAndMeasure(at: liveInstant, everything: true)
   }
 
   private var liveInstant: ExportInstant {

@@ -32,17 +32,23 @@ final class Probe: @unchecked Sendable {
   var fileBoot: Timestamp?
   let metersHaveStopped = Atomic<Bool>(false)
 
+  let peak = FlowPeak(at: .monotonicClock())
+  let lastPass = Mutex(ExportPass())
+  /// Belongs to the exporting thread.
+  var passBegan: ContinuousClock.Instant?
+  /// What the statistics call the sources.
+  private(set) lazy var meterNames = sources.map { (source: $0.name, captures: $0 is CaptureInterface) }
+  private(set) lazy var program = makeProgram()
+  /// Nil where no statistics files are written.
+  let statistics: StatisticsWriter?
+
   /// Opens the sources; a Collector that cannot be reached is no error.
   init(_ configuration: ProbeConfiguration, _ table: FlowTable) throws(CaptureError) {
     self.configuration = configuration
     self.table = table
+    statistics = configuration.statisticsDirectory.map { StatisticsWriter(directory: $0) }
     if configuration.exportsNATEvents || configuration.completesRecords {
-      var connections = NATTable.Configuration()
-      if configuration.completesRecords {
-        // A Flow is reported that long after its last packet at the latest, and a sweep takes a moment.
-        connections.memory += configuration.table.expiration.inactiveTimeout
-      }
-      translations = NATTable(connections)
+      translations = NATTable(configuration.translations)
     }
     if configuration.exportsNATEvents { natEvents = NATEventLog() }
     switch configuration.source {
@@ -57,16 +63,19 @@ final class Probe: @unchecked Sendable {
       for name in interfaces {
         sources.append(try CaptureInterface(name: name, configuration.capture, clock: clock))
       }
+      let settings = ConntrackSettings()
       if let translations {
         conntrack = try ConntrackEvents(
           table: translations, log: natEvents, configuration.conntrack, clock: clock)
-        if natEvents != nil { for notice in ConntrackSettings().notices { Console.say(notice) } }
+        for notice in settings.notices(exportsEvents: natEvents != nil) { Console.say(notice) }
+        Self.tell(granted: conntrack?.grantedBuffer, of: configuration.conntrack.bufferSize, "conntrack's events")
       }
       for group in groups {
-        sources.append(
-          try NFLogSource(
-            group: group, configuration.nflog, clock: clock,
-            translations: configuration.completesRecords ? translations : nil))
+        let source = try NFLogSource(
+          group: group, configuration.nflog, clock: clock,
+          translations: configuration.completesRecords && !settings.makesEvents ? translations : nil)
+        Self.tell(granted: source.grantedBuffer, of: configuration.nflog.bufferSize, "NFLOG group \(group)")
+        sources.append(source)
       }
       followInterfaces()
     }
@@ -76,6 +85,14 @@ final class Probe: @unchecked Sendable {
           source: source, table: table, fragments: configuration.fragments, counters: counters,
           ownSessions: file == nil ? ownSessions : nil, clock: file == nil ? clock : nil))
     }
+  }
+
+  /// In a container root is not the machine's, and the system's limit holds.
+  private static func tell(granted: Int?, of wanted: Int, _ object: String) {
+    guard let granted, granted < wanted else { return }
+    Console.say(
+      "the kernel gives \(object) a buffer of \(granted / 1024) KiB of \(wanted / 1024);"
+        + " raise net.core.rmem_max on the host")
   }
 
   private func makeExporters(sources: Int) {
@@ -127,7 +144,7 @@ final class Probe: @unchecked Sendable {
           self.readFile()
           Signals.wakeMain()
         }
-        Signals.waitForEnd { stop() }
+        Signals.waitForEnd(onUserSignal: {}) { stop() }
         worker.interruptAndJoin()
       } else {
         try runLive()

@@ -17,6 +17,7 @@ struct ProbeConfiguration {
   var capture: CaptureInterface.Configuration
   var nflog: NFLogSource.Configuration
   var conntrack: ConntrackEvents.Configuration
+  var translations: NATTable.Configuration
   /// Whether NAT events are exported, and whether flow records get the translated addresses.
   var exportsNATEvents: Bool
   var completesRecords: Bool
@@ -26,9 +27,12 @@ struct ProbeConfiguration {
   var destinations: [CollectorAddress]
   var export: ExportConfiguration
   var printsJSON: Bool
+  /// Where statistics files go; nil for nowhere.
+  var statisticsDirectory: String?
 
   init(
-    _ metering: MeteringOptions, _ netfilter: NetfilterOptions, _ export: ExportOptions, _ output: OutputOptions
+    _ metering: MeteringOptions, _ netfilter: NetfilterOptions, _ export: ExportOptions, _ output: OutputOptions,
+    _ statistics: StatisticsOptions
   ) throws {
     if let path = metering.read {
       source = .file(path)
@@ -39,6 +43,12 @@ struct ProbeConfiguration {
     capture = metering.capture
     nflog = netfilter.source(bufferSize: capture.bufferSize, metering.details)
     conntrack = netfilter.conntrack
+    translations = NATTable.Configuration()
+    translations.capacity = netfilter.natConnections
+    if netfilter.completesRecords {
+      // A Flow is reported that long after its last packet at the latest, and a sweep takes a moment.
+      translations.memory += metering.expiration.inactiveTimeout
+    }
     exportsNATEvents = netfilter.natevents != nil
     completesRecords = netfilter.completesRecords
     details = metering.details
@@ -52,6 +62,7 @@ struct ProbeConfiguration {
     self.export = export.configuration(readsFile: metering.read != nil)
     self.export.natEventCodes = netfilter.natevents ?? .rfc8158
     printsJSON = output.json
+    if metering.read == nil { statisticsDirectory = statistics.directory(exports: !destinations.isEmpty) }
   }
 }
 
@@ -68,12 +79,14 @@ enum MachineIdentity {
 
 /// Small text files of the system's.
 enum TextFile {
-  /// At most 4096 octets; nil where the file cannot be read or is empty.
-  static func read(_ path: String) -> String? {
+  /// Nil where the file cannot be read or is empty.
+  ///
+  /// - Parameter limit: octets; what is behind is left out. A file of the system's gives no more in one read.
+  static func read(_ path: String, limit: Int = 4096) -> String? {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
-    return unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4096) { buffer in
+    return unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: limit) { buffer in
       let count = unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count)
       guard count > 0 else { return nil }
       return unsafe String(decoding: buffer[..<count], as: UTF8.self)

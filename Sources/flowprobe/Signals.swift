@@ -9,11 +9,14 @@ enum Signals {
   /// Sent by the program to itself when a file has been read.
   private static let done = SIGUSR2
 
-  /// Blocks the signals, so that they wait for ``waitForEnd()``: once the sources are open, which may take long and may
-  /// be given up at any time.
+  /// Has a wish for the flows (SIGUSR1) not end a program that is not ready for it.
+  static func begin() { signal(SIGUSR1, SIG_IGN) }
+
+  /// Blocks the signals, so that they wait for ``waitForEnd(onUserSignal:_:)``: once the sources are open, which may
+  /// take long and may be given up at any time.
   static func prepare() {
     signal(SIGPIPE, SIG_IGN)
-    var set = ending
+    var set = awaited
     unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
   }
 
@@ -22,11 +25,17 @@ enum Signals {
   ///
   /// One that comes within a moment is the same order: timeout(1) sends its signal to the program and to its process
   /// group.
-  static func waitForEnd(_ stop: () -> Void) {
-    var set = ending
+  ///
+  /// - Parameter onUserSignal: called with each SIGUSR1 until then.
+  static func waitForEnd(onUserSignal: () -> Void, _ stop: () -> Void) {
+    var set = awaited
     var number: Int32 = 0
-    unsafe sigwait(&set, &number)
+    repeat {
+      unsafe sigwait(&set, &number)
+      if number == SIGUSR1 { onUserSignal() }
+    } while number == SIGUSR1
     stop()
+    unsafe sigdelset(&set, SIGUSR1)
     if number != done {
       var moment = timespec(tv_sec: 0, tv_nsec: 200_000_000)
       while unsafe sigtimedwait(&set, nil, &moment) > 0 {}
@@ -35,15 +44,16 @@ enum Signals {
     unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
-  /// Ends ``waitForEnd()``; any thread.
+  /// Ends ``waitForEnd(onUserSignal:_:)``; any thread.
   static func wakeMain() { kill(getpid(), done) }
 
   /// Those that are not ignored from the start, as nohup does with SIGHUP.
-  private static var ending: sigset_t {
+  private static var awaited: sigset_t {
     var set = sigset_t()
     unsafe sigemptyset(&set)
     for number in [SIGINT, SIGTERM, SIGHUP] where !isIgnored(number) { unsafe sigaddset(&set, number) }
     unsafe sigaddset(&set, done)
+    unsafe sigaddset(&set, SIGUSR1)
     return set
   }
 

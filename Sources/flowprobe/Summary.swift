@@ -32,7 +32,9 @@ enum Summary {
           + " \(translations.recovered) were found in conntrack's table; \(LossAdvice.natBuffer)")
     }
     if translations.overflowed > 0 {
-      lines.append("not followed: \(translations.overflowed) translated connections, for which there was no room")
+      lines.append(
+        "not followed: \(translations.overflowed) translated connections, for which there was no room; "
+          + LossAdvice.natConnections)
     }
     return lines
   }

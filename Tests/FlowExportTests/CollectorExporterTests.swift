@@ -77,6 +77,27 @@ struct CollectorExporterTests {
     #expect(sets == [Array(repeating: 3, count: 7), [256], [257], [258], [262, 262], [259], [2], [263]])
   }
 
+  @Test("templates, the socket's buffer and attempts that failed are counted")
+  func socket() throws {
+    let receiver = try #require(LoopbackReceiver(.v4))
+    let reached = try exporter(to: "127.0.0.1:\(receiver.address.port)")
+    pass(reached, [Sample.tcp, Sample.udp6])
+    let statistics = reached.statistics
+    // Seven of options, one each of the two shapes.
+    #expect(statistics.templates == 9)
+    #expect(statistics.sendBuffer >= 4096)
+    #expect(statistics.sendQueue <= statistics.sendBuffer && statistics.sendQueuePeak <= statistics.sendBuffer)
+    #expect(statistics.failedAttempts == 0)
+
+    let unreachable = try exporter(to: "127.0.0.1:2055%nosuchdevice")
+    pass(unreachable, [Sample.tcp])
+    #expect(unreachable.statistics.failedAttempts == 1)
+    #expect(!unreachable.statistics.isConnected)
+    #expect(unreachable.statistics.sendBuffer == 0)
+    #expect(unreachable.statistics.lost.flows == 1)
+    #expect(unreachable.statistics.failedMessages == unreachable.statistics.errors[.connect])
+  }
+
   @Test("an interface that changes or comes is told of with the next pass, ahead of the Flows, and nothing else is")
   func interfacesChange() throws {
     let receiver = try #require(LoopbackReceiver(.v4))

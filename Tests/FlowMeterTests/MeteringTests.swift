@@ -59,6 +59,8 @@ struct MeteringTests {
     #expect(statistics[.notIP] == 1)
     #expect(statistics[.linkHeaderTruncated] == 1)
     #expect(statistics.kernelDrops == 3 && statistics.interfaceDrops == 2)
+    #expect(statistics.createdFlows == 3 && statistics.evictedFlows == 0)
+    #expect(statistics.lostInTable == FlowTotals())
     #expect(Self.totals(of: table) == FlowTotals(flows: 3, packets: 3, octets: 116))
   }
 

@@ -172,8 +172,42 @@ struct NATAnnotationTests {
     #expect(port(reversed) == 2000)
   }
 
-  @Test("of any number of echoes between two hosts each begins and ends, and their Flows are completed all the while")
+  @Test("outside, an echo is nobody's where two hosts of one address talk to the same, and one's where it is alone")
   func echoes() {
+    let subject = LedgerUnderTest()
+    var again = NATSample.echo
+    (again.id, again.original.sourcePort, again.translated.sourcePort) = (20, 78, 5001)
+    var neighbour = NATSample.echo
+    (neighbour.id, neighbour.original.source) = (21, NATSample.address("10.0.0.3"))
+    func isTranslated(_ tuple: ConnectionTuple) -> Bool {
+      subject.annotated(NATSample.record(tuple, NATSample.echo)).isTranslated
+    }
+    subject.began(NATSample.echo)
+    subject.began(again)
+    #expect(isTranslated(NATSample.echo.translated))
+    subject.began(neighbour)
+    #expect(!isTranslated(NATSample.echo.translated))
+    #expect(isTranslated(NATSample.echo.original))
+    #expect(isTranslated(neighbour.original))
+  }
+
+  @Test("a Flow that was over when the next connection between the same ends began has the one that ended")
+  func laterConnection() {
+    var later = NATSample.source
+    (later.id, later.translated.sourcePort) = (9, 2009)
+    let subject = LedgerUnderTest()
+    subject.began(NATSample.source, at: 0)
+    subject.ended(NATSample.source, at: 3000)
+    subject.began(later, at: 4500)
+    var record = NATSample.record(NATSample.source.original, NATSample.source)
+    record.end = Timestamp(milliseconds: 2900)
+    #expect(subject.annotated(record).postNAPTSourcePort == 2000)
+    (record.start, record.end) = (Timestamp(milliseconds: 5001), Timestamp(milliseconds: 6000))
+    #expect(subject.annotated(record).postNAPTSourcePort == 2009)
+  }
+
+  @Test("of any number of echoes between two hosts each begins and ends, and their Flows are completed all the while")
+  func manyEchoes() {
     let subject = LedgerUnderTest(capacity: 100_000)
     let echoes = (0..<2000).map { number in
       var echo = NATSample.echo

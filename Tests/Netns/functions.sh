@@ -173,14 +173,17 @@ port_drained() { # NAMESPACE PORT : nothing waits in its UDP receive queue
 # -- flowprobe -------------------------------------------------------------------------
 
 # Starts flowprobe and waits until it captures on every -i, listens to every --nflog group and hears conntrack if it is to;
-# names: flowprobe.out, flowprobe.err, or NAME.out, NAME.err.
+# names: flowprobe.out, flowprobe.err, or NAME.out, NAME.err. It writes no statistics files but to a --stat-dir.
 start_flowprobe() { # NAMESPACE OPTION...
     start_flowprobe_as flowprobe "$@"
 }
 start_flowprobe_as() { # NAME NAMESPACE OPTION...
     local name=$1 namespace=$2
-    start "$name" "$namespace" "$FLOWPROBE" "${@:3}"
     shift 2
+    case " $* " in
+    *" --stat-dir "*) start "$name" "$namespace" "$FLOWPROBE" "$@" ;;
+    *) start "$name" "$namespace" "$FLOWPROBE" --no-stat "$@" ;;
+    esac
     while (($# > 0)); do
         case $1 in
         -i) ready "$name" "captures on $2" listens_to "$name" "$namespace" "$2" ;;

@@ -22,3 +22,10 @@ func refusal(_ arguments: [String]) -> (text: String, code: Int32)? {
 func refusal(_ arguments: String) -> (text: String, code: Int32)? {
   refusal(arguments.split(separator: " ").map(String.init))
 }
+
+extension Meter {
+  /// What the program is built from.
+  var configuration: ProbeConfiguration {
+    get throws { try ProbeConfiguration(metering, netfilter, export, output, statistics) }
+  }
+}

@@ -4,6 +4,7 @@ import ArgumentParser
 import FlowExport
 import FlowMeter
 import FlowNetfilter
+import Glibc
 import Testing
 
 @testable import flowprobe
@@ -69,7 +70,7 @@ struct OptionsTests {
     #expect(try metering("--nflog 1 --mark")?.metering.details == RecordedDetails(mark: true))
     #expect(try metering("--nflog 1 --uid")?.metering.details == RecordedDetails(userID: true))
     let file = try #require(try metering("-r file.pcap --mac"))
-    let configuration = try ProbeConfiguration(file.metering, file.netfilter, file.export, file.output)
+    let configuration = try file.configuration
     #expect(configuration.details == RecordedDetails(hardwareAddresses: true))
   }
 
@@ -122,7 +123,7 @@ struct OptionsTests {
   @Test("NFLOG groups are numbers, ranges and lists, in the order given")
   func groups() throws {
     let meter = try #require(try metering("--nflog 5 --nflog 1-3,9 --nflog-timeout 250"))
-    let configuration = try ProbeConfiguration(meter.metering, meter.netfilter, meter.export, meter.output)
+    let configuration = try meter.configuration
     guard case .live([], [5, 1, 2, 3, 9]) = configuration.source else {
       Issue.record("the source is \(configuration.source)")
       return
@@ -135,7 +136,7 @@ struct OptionsTests {
   func natEvents() throws {
     func configuration(_ arguments: String) throws -> ProbeConfiguration {
       let meter = try #require(try metering(arguments))
-      return try ProbeConfiguration(meter.metering, meter.netfilter, meter.export, meter.output)
+      return try meter.configuration
     }
     let plain = try configuration("--natevents")
     #expect((plain.exportsNATEvents, plain.completesRecords) == (true, true))
@@ -152,7 +153,7 @@ struct OptionsTests {
   @Test("the configuration of the program has what the options say")
   func configuration() throws {
     let meter = try #require(try metering("-r capture.pcap --maxflows 7 --active-timeout 9 --fragments zero udp"))
-    let configuration = try ProbeConfiguration(meter.metering, meter.netfilter, meter.export, meter.output)
+    let configuration = try meter.configuration
     guard case .file("capture.pcap") = configuration.source else {
       Issue.record("the source is \(configuration.source)")
       return
@@ -164,6 +165,19 @@ struct OptionsTests {
     #expect(configuration.destinations == [])
     #expect(configuration.export.exportRate == 1000)
     #expect(!configuration.printsJSON)
+  }
+
+  @Test("statistics files are written where asked for, and by root of an export of live traffic")
+  func statistics() throws {
+    func directory(_ arguments: String) throws -> String? {
+      let meter = try #require(try metering(arguments))
+      return try meter.configuration.statisticsDirectory
+    }
+    #expect(try directory("-i eth0 --stat-dir /tmp/stat") == "/tmp/stat")
+    #expect(try directory("-i eth0") == nil)
+    #expect(try directory("-i eth0 --dest 192.0.2.1") == (geteuid() == 0 ? "/run/flowprobe/stat" : nil))
+    #expect(try directory("-i eth0 --dest 192.0.2.1 --no-stat") == nil)
+    #expect(try directory("-r file.pcap --dest 192.0.2.1") == nil)
   }
 
   @Test("list-fields is a command of its own, and needs no interface")

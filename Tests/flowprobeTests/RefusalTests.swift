@@ -25,10 +25,13 @@ struct RefusalTests {
       ("--nflog 1-3 --nflog 2", "NFLOG group 2 is given twice"),
       ("--nflog 1-257", "257 NFLOG groups are too many"),
       ("--nflog 5 port 80", "a filter ('port 80') applies to -i and -r"),
-      ("-r file.pcap --nat-fields", "-r excludes"), ("--natevents 9", "'9' is invalid"),
+      ("-r file.pcap --nat-fields", "-r excludes"), ("--natevents 9", "a filter ('9') applies to"),
       ("--natevents=legcay --nflog 5", "'legcay' is invalid"),
       ("--natevents --nat-buffer 64 port 80", "a filter ('port 80') applies to"),
       ("-i eth0 --mark", "--mark and --uid are known of packets that rules log"), ("-r file.pcap --uid", "--nflog"),
+      ("-r file.pcap --stat-dir /tmp", "--stat-dir tells of live metering"),
+      ("-i eth0 --stat-dir /tmp --no-stat", "--stat-dir and --no-stat exclude each other"),
+      ("-i eth0 --stat-dir=", "Missing value for '--stat-dir"),
       ("-i eth0 --no-such-option", "--no-such-option"), ("-i", "-i"),
     ])
   func conflicts(arguments: String, text: String) throws {
@@ -43,7 +46,7 @@ struct RefusalTests {
       ("--snaplen", 64, 262_144), ("--buffer-size", 64, 2_097_151), ("--active-timeout", 1, 86_400),
       ("--inactive-timeout", 1, 86_400), ("--maxflows", 1, 1_073_741_824), ("--refresh-rate", 1, 1_000_000),
       ("--timeout-rate", 1, 10_000), ("--nflog-size", 64, 65_531), ("--nflog-threshold", 1, 65_535),
-      ("--nflog-timeout", 10, 60_000), ("--nflog-message", 4096, 131_072), ("--nat-buffer", 64, 2_097_151),
+      ("--nflog-timeout", 10, 1000), ("--nflog-message", 4096, 131_072), ("--nat-buffer", 64, 2_097_151),
       ("--sndbuf", 0, 2_147_483_647), ("--export-rate", 0, 1_000_000_000),
     ])
   func ranges(option: String, lowest: Int, highest: Int) throws {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name, sendmmsg, recvmmsg and the
-// ancillary data of UDP_SEGMENT, and constants that are macros. No logic.
+// What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name and processor, sendmmsg,
+// recvmmsg and the ancillary data of UDP_SEGMENT, and constants that are macros. No logic.
 
 #pragma once
 
@@ -24,6 +24,9 @@ static inline uint64_t cshims_load_hint(const uint64_t *_Nonnull address) {
 
 /// Names the calling thread; the kernel takes 15 octets.
 void cshims_set_thread_name(const char *_Nonnull name);
+
+/// The number of the processor that the calling thread runs on.
+int cshims_current_processor(void);
 
 /// MAP_FAILED as an integer, for comparison.
 static inline intptr_t cshims_map_failed(void) { return (intptr_t)MAP_FAILED; }

@@ -11,6 +11,9 @@ protocol MessageEncoder: AnyObject {
   /// wait first.
   var messageLimit: Int { get set }
 
+  /// How many templates have been made.
+  var templateCount: Int { get }
+
   /// Adds Flow Records from `next` on, until none is left or the batch is full; a message that is full goes to the
   /// batch.
   ///

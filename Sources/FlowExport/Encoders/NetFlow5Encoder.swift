@@ -10,6 +10,7 @@ final class NetFlow5Encoder: MessageEncoder {
   static let mostRecords = 30
 
   var messageLimit: Int
+  let templateCount = 0
   /// The low octet of the Observation Domain: v5 has no room for more.
   private let engineID: UInt8
   private var sequence: UInt32 = 0
@@ -76,8 +77,9 @@ final class NetFlow5Encoder: MessageEncoder {
     records.append(record.key.source.ipv4)
     records.append(record.key.destination.ipv4)
     records.append(record.nextHop.ipv4)
-    records.append(UInt16(truncatingIfNeeded: record.key.ingressInterface))
-    records.append(UInt16(truncatingIfNeeded: record.egressInterface))
+    // An index that has no room is better not known than another's.
+    records.append(UInt16(exactly: record.key.ingressInterface) ?? 0)
+    records.append(UInt16(exactly: record.egressInterface) ?? 0)
     records.append(UInt32(packets))
     records.append(UInt32(octets))
     records.append(instant.upTime(record.start))

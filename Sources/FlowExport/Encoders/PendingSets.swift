@@ -13,11 +13,11 @@ struct PendingSet: ~Copyable {
   init(_ template: Template<FlowRecord>) { self.template = template }
 
   @inline(__always)
-  mutating func append(_ record: FlowRecord, at instant: ExportInstant) {
-    template.encode(record, at: instant, to: &records)
+  mutating func append(_ record: UnsafePointer<FlowRecord>, at instant: ExportInstant) {
+    unsafe template.encode(record, at: instant, to: &records)
     flows.flows &+= 1
-    flows.packets &+= record.packets
-    flows.octets &+= record.octets
+    unsafe flows.packets &+= record.pointee.packets
+    unsafe flows.octets &+= record.pointee.octets
   }
 
   /// Forgets the records, and says what they were.

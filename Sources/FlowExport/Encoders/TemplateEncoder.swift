@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Unsafe: reads records where they lie in the buffer that is lent to `append`.
 
 internal import FlowMeter
 
@@ -22,6 +24,7 @@ final class TemplateEncoder: MessageEncoder {
   private static var setHeaderLength: Int { 4 }
 
   var messageLimit: Int
+  var templateCount: Int { templateSets.count }
   private let format: any MessageFormat
   private let configuration: TemplateConfiguration
   private var sequence: UInt32 = 0
@@ -54,21 +57,23 @@ final class TemplateEncoder: MessageEncoder {
   ) {
     guard refreshTemplates(at: instant, to: &batch) else { return }
     let room = messageLimit - format.headerLength - Self.setHeaderLength - (format.alignment - 1)
-    while next < records.count, !batch.isFull {
-      let place =
-        pending.place(of: FlowShape(records[next])) ?? addTemplate(for: records[next], at: instant, to: &batch)
+    let (start, count) = unsafe (records.start, records.count)
+    precondition(next >= 0)
+    while next < count, !batch.isFull {
+      let record = unsafe start + next
+      let shape = unsafe FlowShape(record.pointee)
+      let place = pending.place(of: shape) ?? addTemplate(for: shape, at: instant, to: &batch)
       if pending[place].records.count + pending[place].template.recordLength > room {
         sendFull(place, at: instant, to: &batch)
       }
-      pending[place].append(records[next], at: instant)
+      unsafe pending[place].append(record, at: instant)
       next += 1
     }
   }
 
   private func addTemplate(
-    for record: FlowRecord, at instant: ExportInstant, to batch: inout MessageBatch
+    for shape: FlowShape, at instant: ExportInstant, to batch: inout MessageBatch
   ) -> Int {
-    let shape = FlowShape(record)
     let template = Template(id: takeTemplateID(), fields: shape.fields(for: format.dialect))
     announce(template, at: instant, to: &batch)
     return pending.add(template, shape)

@@ -7,6 +7,8 @@ struct TemplateSets {
   /// The set that the refresh under way sends next; their count where there is none under way.
   private var next = 0
 
+  var count: Int { sets.count }
+
   var isRefreshing: Bool { next < sets.count }
 
   mutating func add(_ set: [UInt8]) {

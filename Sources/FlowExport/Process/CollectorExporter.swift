@@ -58,6 +58,7 @@ public final class CollectorExporter: FlowRecordConsumer {
       options = OptionsSchedule()
       repeatTemplates = true
     case .failed(let error):
+      counters.failedAttempts += 1
       note(error.reason)
     }
     if let path = connection.session?.messageLimit {
@@ -109,11 +110,13 @@ public final class CollectorExporter: FlowRecordConsumer {
   public func flush(at instant: ExportInstant) {
     while !encoder.flush(at: instant, to: &batch) { send() }
     send()
-    publish()
   }
 
   private func publish() {
     counters.isConnected = connection.session != nil
+    counters.templates = encoder.templateCount
+    let queue = connection.session?.sendQueue ?? SendQueue()
+    (counters.sendBuffer, counters.sendQueue) = (queue.capacity, queue.used)
     published.withLock { $0 = counters }
   }
 
@@ -161,6 +164,7 @@ public final class CollectorExporter: FlowRecordConsumer {
       }
       pace.wait(for: chunk)
       let outcome = session.send(batch, next..<next + chunk)
+      counters.sendQueuePeak = max(counters.sendQueuePeak, session.sendQueue.used)
       counters.refusals += UInt64(outcome.refusals)
       if outcome.refusals > 0 {
         note("connection refused", times: outcome.refusals)
@@ -182,6 +186,7 @@ public final class CollectorExporter: FlowRecordConsumer {
       }
     }
     batch.removeAll()
+    publish()
   }
 
   private func lose(_ range: Range<Int>, _ kind: ExportError.Kind) {

@@ -48,12 +48,16 @@ public final class ExportingProcess {
   /// - Parameters:
   ///   - everything: ends the active ones too (reason 4).
   ///   - flush: sends what does not fill a message too; without it records may wait for the next pass.
-  public func export(at instant: ExportInstant, everything: Bool = false, flush: Bool = true) {
+  /// - Returns: how many Flow Records there were.
+  @discardableResult
+  public func export(at instant: ExportInstant, everything: Bool = false, flush: Bool = true) -> Int {
+    var count = 0
     for consumer in consumers { consumer.begin(at: instant) }
     var (sweep, more) = (FlowTableSweep(), true)
     while more {
       more = table.takeExpired(at: instant.now, everything: everything, sweep: &sweep, into: &buffer)
       guard buffer.count > 0 else { continue }
+      count += buffer.count
       translations?.annotate(&buffer)
       for consumer in consumers { consumer.consume(buffer, at: instant) }
       buffer.removeAll()
@@ -63,5 +67,6 @@ public final class ExportingProcess {
       for consumer in consumers { consumer.consume(events, at: instant) }
     }
     if flush { for consumer in consumers { consumer.flush(at: instant) } }
+    return count
   }
 }

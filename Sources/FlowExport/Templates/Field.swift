@@ -54,6 +54,17 @@ extension Field {
       encoding: .octets(offset: Self.offset(path), octets: Value.wireLength), json: { $0[keyPath: path].json })
   }
 
+  /// A stored value that may be unknown, and whose octets otherwise lie in memory as on the wire: for templates of
+  /// records that have it.
+  static func known<Value: WireValue>(
+    _ id: UInt16, _ name: String, octets path: any KeyPath<Record, Value?> & Sendable
+  ) -> Field {
+    precondition(MemoryLayout<Value?>.size == Value.wireLength, "what is unknown takes octets of its own")
+    return unsafe Field(
+      id: id, name: name, length: Value.wireLength,
+      encoding: .octets(offset: offset(path), octets: Value.wireLength), json: { $0[keyPath: path]?.json ?? "null" })
+  }
+
   /// A stored time, absolute.
   static func time(
     _ id: UInt16, _ name: String, _ path: any KeyPath<Record, Timestamp> & Sendable

@@ -104,7 +104,7 @@ public enum FlowFields {
   static let etherType: Group = [
     Field(256, "ethernetType") { $0.key.version == .v4 ? UInt16(0x0800) : UInt16(0x86dd) }
   ]
-  static let direction: Group = [Field(61, "flowDirection") { $0.direction ?? .ingress }]
+  static let direction: Group = [.known(61, "flowDirection", octets: \.direction)]
 
   /// The owner of the sending socket by number: who that is, the names of another machine do not tell.
   static let user: Group = [Field(371, "userName") { UserName(text: String($0.detail.userID ?? 0)) }]

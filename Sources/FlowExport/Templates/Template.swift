@@ -59,12 +59,14 @@ public import FlowMeter
   }
 
   /// Writes one Data Record.
-  @inline(__always)
   func encode(_ record: borrowing Record, at instant: ExportInstant, to buffer: inout MessageBuffer) {
-    let octets = unsafe buffer.reserve(recordLength)
-    unsafe withUnsafePointer(to: record) { record in
-      unsafe encode(UnsafeRawPointer(record), record, at: instant, to: octets)
-    }
+    unsafe withUnsafePointer(to: record) { unsafe encode($0, at: instant, to: &buffer) }
+  }
+
+  /// The same of a record where it lies.
+  @inline(__always)
+  func encode(_ record: UnsafePointer<Record>, at instant: ExportInstant, to buffer: inout MessageBuffer) {
+    unsafe encode(UnsafeRawPointer(record), record, at: instant, to: buffer.reserve(recordLength))
   }
 
   @inline(__always)

@@ -10,10 +10,19 @@ protocol TransportSession: AnyObject {
   /// The session's addresses, so that it can be left out of the metering; nil where it has none.
   var own: OwnSession? { get }
 
+  /// How much the system holds of messages that have not left, and has room for.
+  var sendQueue: SendQueue { get }
+
   /// Sends messages `range` of the batch, in order. Waits a little for room, never for the Collector.
   ///
   /// - Returns: how many were sent, and why the next one was not.
   func send(_ batch: borrowing MessageBatch, _ range: Range<Int>) -> SendOutcome
+}
+
+/// What waits in a socket's send buffer, in bytes as the kernel reckons: with its own overhead.
+struct SendQueue: Hashable, Sendable {
+  var capacity = 0
+  var used = 0
 }
 
 /// How far a send came.
@@ -33,7 +42,7 @@ public struct ExportError: Error, Hashable, Sendable {
   public var reason: String
 
   /// What the destination's counters tell apart.
-  public enum Kind: String, Hashable, Sendable {
+  public enum Kind: String, CaseIterable, Hashable, Sendable {
     /// The name has no address (yet), or the socket cannot be opened, bound or connected.
     case connect
     /// The socket's send buffer stayed full.

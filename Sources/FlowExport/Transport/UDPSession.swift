@@ -15,6 +15,8 @@ final class UDPSession: TransportSession {
 
   private let descriptor: Int32
   private let remote: ResolvedAddress
+  /// What the system granted, octets.
+  private let sendBuffer: Int
   /// Whether several messages of one length may leave in one call (UDP_SEGMENT, Linux 4.18).
   private var segments = true
 
@@ -35,7 +37,14 @@ final class UDPSession: TransportSession {
     let descriptor = socket(remote.family, Int32(SOCK_DGRAM.rawValue) | O_NONBLOCK | O_CLOEXEC, 0)
     guard descriptor >= 0 else { throw ExportError.last(.connect) }
     self.descriptor = descriptor
-    if configuration.sendBuffer > 0 { set(SOL_SOCKET, SO_SNDBUF, Int32(clamping: configuration.sendBuffer)) }
+    var granted = Int32(0)
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    if configuration.sendBuffer > 0 {
+      var wanted = Int32(clamping: configuration.sendBuffer)
+      unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &wanted, length)
+    }
+    unsafe getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &granted, &length)
+    sendBuffer = Int(granted)
     // RECVERR: without it Linux calls a datagram sent that its own queue has dropped (ENOBUFS).
     // Datagrams are made to fit the path (see messageLimit); one that no longer does is fragmented, not lost.
     if remote.family == AF_INET {
@@ -76,6 +85,13 @@ final class UDPSession: TransportSession {
       : getsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_MTU, &mtu, &length)
     guard result == 0, mtu > 0 else { return nil }
     return Int(mtu) - (isIPv4 ? 20 : 40) - 8
+  }
+
+  var sendQueue: SendQueue {
+    var queue = SendQueue(capacity: sendBuffer)
+    var used = Int32(0)
+    if unsafe ioctl(descriptor, UInt(TIOCOUTQ), &used) == 0 { queue.used = Int(used) }
+    return queue
   }
 
   var own: OwnSession? {

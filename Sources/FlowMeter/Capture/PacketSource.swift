@@ -14,6 +14,13 @@ public protocol PacketSource: AnyObject {
 
   /// Packets lost before they could be received, since the source was opened.
   func drops() -> CaptureDrops
+
+  /// How long the kernel may hold a packet before it can be received. Default 300 ms.
+  var holdTime: Duration { get }
+}
+
+extension PacketSource {
+  public var holdTime: Duration { .milliseconds(300) }
 }
 
 /// How a source goes on.

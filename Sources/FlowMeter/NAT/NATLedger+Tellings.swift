@@ -21,7 +21,7 @@ extension NATLedger {
       // All events of connections that the first census found have been read: that one ended, and told nobody.
       if entries[place].phase == .live, isFirstCensusOver { conclude(place, moment, &events) }
       update(place, connection)
-      if entries[place].phase != .live { revive(place) }
+      if entries[place].phase != .live { revive(place, at: moment.now) }
       entries[place].isTold = true
       if entries[place].mayEndSilently {
         entries[place].mayEndSilently = false
@@ -43,7 +43,7 @@ extension NATLedger {
       // The census noticed before the event was read.
       if entries[place].phase == .ended { return }
       update(place, connection)
-      if entries[place].phase == .glimpsed { revive(place) }
+      if entries[place].phase == .glimpsed { revive(place, at: moment.now) }
       end(place, at: moment.now)
     } else if hasRoom {
       // A listing under way may still tell of it.
@@ -65,8 +65,9 @@ extension NATLedger {
   }
 
   /// What packets told of has begun; or where one ended, another has: the kernel may give it the same id at once.
-  private mutating func revive(_ place: Int) {
+  private mutating func revive(_ place: Int, at now: Timestamp) {
     entries[place].phase = .live
+    entries[place].changed = now
     // A listing under way may have passed where it stands now.
     entries[place].census = census
     statistics.active += 1
@@ -103,14 +104,17 @@ extension NATLedger {
       entries[known].census = census
       if entries[known].phase == .live || (hasEnded && !isSuccessor) { return }
       update(known, connection)
-      revive(known)
+      revive(known, at: moment.now)
       place = known
     } else {
       guard let new = insert(connection, .live, at: moment.now) else { return }
       place = new
     }
-    if isFirstCensusOver || isSuccessor {
+    // Stamped, a connection shows whether it began before anybody listened.
+    if isFirstCensusOver || isSuccessor || time.map({ $0 >= listening }) ?? false {
       entries[place].isTold = true
+      // Of connections for which there was no room it is not known whether they were told of.
+      guard statistics.overflowed == 0 else { return }
       statistics.recovered += 1
       make(.create, connection, at: time ?? moment.wall, &events)
     } else {
@@ -123,13 +127,13 @@ extension NATLedger {
   ///
   /// - Parameters:
   ///   - next: the place to go on at; 0 at first.
-  ///   - limit: how many events to make at most.
+  ///   - limit: how many places to look at.
   /// - Returns: whether all places were looked at; else call again.
   package mutating func endCensus(
     from next: inout Int, limit: Int, _ moment: Moment, _ events: inout [NATEvent]
   ) -> Bool {
-    let most = events.count + limit
-    while next < entries.count, events.count < most {
+    let last = min(entries.count, next + limit)
+    while next < last {
       let place = next
       next += 1
       guard entries[place].phase == .live, entries[place].census != census else { continue }

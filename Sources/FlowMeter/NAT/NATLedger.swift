@@ -24,7 +24,7 @@ package struct NATLedger: ~Copyable {
     var mayEndSilently = false
     /// The census that saw it last; of one that ended, the last that had begun by then.
     var census: UInt32 = 0
-    /// When it ended, or was glimpsed last; by the table's clock.
+    /// When it began, ended or was glimpsed last, whichever its phase says; by the table's clock.
     var changed = Timestamp(milliseconds: 0)
     /// By which of the stages of its packets the index finds it, a bit each.
     var indexed: UInt8 = 0
@@ -48,6 +48,8 @@ package struct NATLedger: ~Copyable {
   private let capacity: Int
   private let memory: Int64
   var census: UInt32 = 0
+  /// Since when somebody listens to conntrack's events, by the wall clock.
+  package var listening = Timestamp(milliseconds: .max)
   /// Whether a census has come to its end.
   var isFirstCensusOver = false
   /// Live connections that may end without an event.
@@ -91,34 +93,48 @@ package struct NATLedger: ~Copyable {
     return found
   }
 
-  /// The connection that a Flow's packets belong to: a live one, else the one that ended last.
-  private func place(of key: FlowKey, since start: Timestamp) -> Int? {
+  /// The connection that a Flow's packets belong to: a live one, else the one that ended last; a live one that began
+  /// behind the Flow's last packet only where there is no other.
+  private func place(of record: borrowing FlowRecord) -> Int? {
+    let key = record.key
     let tuple = ConnectionTuple(
       source: key.source, destination: key.destination, sourcePort: key.sourcePort,
       destinationPort: key.destinationPort)
     let pair = EndpointPair(tuple, key.protocol, key.version)
+    let (start, end) = (record.start, record.end)
+    // What events tell is preferred to what a packet showed.
+    func rank(_ entry: Entry) -> Int {
+      switch entry.phase {
+      case .live: entry.changed.advanced(byMilliseconds: -1000) <= end ? 3 : 1
+      case .ended: 2
+      case .glimpsed, .free: 0
+      }
+    }
     var best: Int?
+    var isAmbiguous = false
     index.forEach(hash: pair.hash(hash)) { number in
       let entry = entries[Int(number)]
       // What ended before the Flow's first packet was another connection; a second is for clocks that differ.
       guard entry.phase != .ended || entry.changed.advanced(byMilliseconds: 1000) >= start,
         entry.connection.shows(pair)
       else { return }
-      if let other = best, !isBetter(entry, than: entries[other]) { return }
+      if let other = best {
+        // Without ports, connections of several hosts look alike where they have one address.
+        if !key.protocol.hasPorts, rank(entry) >= 2, rank(entries[other]) >= 2,
+          !entry.connection.hasAddresses(of: entries[other].connection)
+        {
+          isAmbiguous = true
+        }
+        if (rank(entry), entry.changed) <= (rank(entries[other]), entries[other].changed) { return }
+      }
       best = Int(number)
     }
-    return best
-  }
-
-  /// What events tell is preferred to what a packet showed, and what lives to what has ended.
-  private func isBetter(_ entry: Entry, than other: Entry) -> Bool {
-    func rank(_ phase: Phase) -> Int { phase == .live ? 2 : phase == .ended ? 1 : 0 }
-    return (rank(entry.phase), entry.changed) > (rank(other.phase), other.changed)
+    return isAmbiguous ? nil : best
   }
 
   /// Gives a record the addresses that its packets leave with.
   func annotate(_ record: inout FlowRecord) {
-    guard let place = place(of: record.key, since: record.start) else { return }
+    guard let place = place(of: record) else { return }
     let connection = entries[place].connection
     let key = record.key
     let isOriginal = connection.isOriginal(key.source, key.sourcePort, key.destination, key.destinationPort)

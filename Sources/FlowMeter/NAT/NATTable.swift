@@ -32,9 +32,11 @@ public final class NATTable: Sendable {
 
   /// A packet of the connection passed: for sources whose packets tell. It is remembered as long as packets pass, beside
   /// what conntrack's events tell.
+  ///
+  /// Never waits: while somebody else has the table, the next packet tells the same.
   public func note(_ connection: Connection, at now: Timestamp) {
     guard connection.isTranslated else { return }
-    state.withLock { $0.glimpsed(connection, at: now) }
+    _ = state.withLockIfAvailable { $0.glimpsed(connection, at: now) }
   }
 
   /// Completes records whose packets belong to a translated connection.

@@ -58,6 +58,14 @@ extension Connection {
     )
   }
 
+  /// Whether the other one is between the same hosts, and translated to the same ones.
+  func hasAddresses(of other: Connection) -> Bool {
+    func same(_ a: ConnectionTuple, _ b: ConnectionTuple) -> Bool {
+      a.source == b.source && a.destination == b.destination
+    }
+    return same(original, other.original) && same(translated, other.translated)
+  }
+
   func shows(_ pair: EndpointPair) -> Bool {
     let pairs = pairs
     return pairs.arriving == pair || pairs.leaving == pair || pairs.between == pair

@@ -31,10 +31,10 @@ public final class WorkerThread: Sendable {
   ///   - body: runs on the thread; when it returns, the thread ends.
   public init(name: String, body: @escaping @Sendable () -> Void) throws(SystemError) {
     self.body = Body(name: name, run: body)
-    // A thread has its starter's mask. SIGUSR1 alone reaches it: see interruptAndJoin().
+    // A thread has its starter's mask. SIGURG alone reaches it, which is ignored: see interruptAndJoin().
     var (mask, callersMask) = (sigset_t(), sigset_t())
     unsafe sigfillset(&mask)
-    unsafe sigdelset(&mask, SIGUSR1)
+    unsafe sigdelset(&mask, SIGURG)
     unsafe pthread_sigmask(SIG_SETMASK, &mask, &callersMask)
     defer { unsafe pthread_sigmask(SIG_SETMASK, &callersMask, nil) }
     let argument = unsafe Unmanaged.passRetained(self.body)
@@ -64,10 +64,10 @@ public final class WorkerThread: Sendable {
   public func interruptAndJoin() {
     var action = sigaction()
     unsafe action.__sigaction_handler.sa_handler = { _ in }
-    unsafe sigaction(SIGUSR1, &action, nil)
+    unsafe sigaction(SIGURG, &action, nil)
     // A signal that comes just before a system call begins does not end it: hence again and again.
     while !body.hasReturned.load(ordering: .acquiring) {
-      pthread_kill(thread, SIGUSR1)
+      pthread_kill(thread, SIGURG)
       usleep(10_000)
     }
     join()

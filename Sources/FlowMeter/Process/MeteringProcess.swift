@@ -55,6 +55,14 @@ public final class MeteringProcess {
     }
   }
 
+  /// Meters what the kernel still holds: call it when no more rounds come, before ``finish()``.
+  ///
+  /// - Throws: what ended the source; what came before is metered.
+  public func drain() throws(CaptureError) {
+    let end = Timestamp.monotonicClock().advanced(byMilliseconds: Int64(source.holdTime.wholeMilliseconds))
+    while Timestamp.monotonicClock() < end { _ = try meter(timeout: .milliseconds(100)) }
+  }
+
   /// Meters the fragments that still wait for their first one: no more packets will come.
   public func finish() {
     batch.reset(at: nil)
@@ -66,8 +74,9 @@ public final class MeteringProcess {
   public var latestPacket: Timestamp { batch.latest }
 
   private func handOver() -> Bool {
-    let isCrowded = batch.count > 0 && table.update(batch)
+    let update = batch.count > 0 ? table.update(batch) : FlowTableUpdate()
     if batch.statistics.observedPackets > 0 || batch.statistics.meteredPackets > 0 {
+      batch.statistics.add(update)
       counters.add(batch.statistics)
       batch.statistics = MeteringStatistics()
     }
@@ -76,7 +85,7 @@ public final class MeteringProcess {
       nextDropReading = now.advanced(byMilliseconds: 1000)
       readDrops()
     }
-    return isCrowded
+    return update.isCrowded
   }
 
   private func readDrops() { counters.set(source.drops()) }

@@ -4,9 +4,9 @@
 public struct ConnectionTuple: Hashable, Sendable {
   public var source: IPAddress
   public var destination: IPAddress
-  /// The source port; of ICMP and ICMPv6 the identifier; of other protocols without ports 0.
+  /// The source port; of ICMP and ICMPv6 the identifier, of GRE the key; of other protocols without ports 0.
   public var sourcePort: UInt16
-  /// The destination port; of protocols without ports 0.
+  /// The destination port; of GRE the key of the other direction; of other protocols without ports 0.
   public var destinationPort: UInt16
 
   public init(

@@ -20,6 +20,14 @@ public struct MeteringStatistics: Sendable {
   public var kernelDrops: UInt64 = 0
   /// Packets that the interface or its driver dropped.
   public var interfaceDrops: UInt64 = 0
+  /// Entries of the table's index that were looked at for these packets and were another Flow's.
+  public var searchedEntries: UInt64 = 0
+  /// Flow Records that these packets began; all other metered ones were added to one that was there.
+  public var createdFlows: UInt64 = 0
+  /// Flows that left the full table early to make room for these packets.
+  public var evictedFlows: UInt64 = 0
+  /// Flow Records that these packets ended and the exporter did not take in time, and what they had counted.
+  public var lostInTable = FlowTotals()
 
   // By raw value; a case beyond the room traps in the first test that counts it.
   private var failures = InlineArray<8, UInt64>(repeating: 0)
@@ -42,6 +50,13 @@ public struct MeteringStatistics: Sendable {
   /// Packets not metered, for whatever reason.
   public var unmeteredPackets: UInt64 { DecodeFailure.allCases.reduce(0) { $0 &+ self[$1] } }
 
+  mutating func add(_ update: FlowTableUpdate) {
+    searchedEntries &+= update.searched
+    createdFlows &+= update.created
+    evictedFlows &+= update.evicted
+    lostInTable.add(update.lost)
+  }
+
   public mutating func add(_ other: MeteringStatistics) {
     observedPackets &+= other.observedPackets
     meteredPackets &+= other.meteredPackets
@@ -51,6 +66,10 @@ public struct MeteringStatistics: Sendable {
     orphanedFragments &+= other.orphanedFragments
     kernelDrops &+= other.kernelDrops
     interfaceDrops &+= other.interfaceDrops
+    searchedEntries &+= other.searchedEntries
+    createdFlows &+= other.createdFlows
+    evictedFlows &+= other.evictedFlows
+    lostInTable.add(other.lostInTable)
     for failure in DecodeFailure.allCases { self[failure] &+= other[failure] }
     for remark in DecodeRemark.allCases { self[remark] &+= other[remark] }
   }

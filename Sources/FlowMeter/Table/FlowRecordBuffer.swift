@@ -36,12 +36,25 @@
     }
   }
 
+  /// Where the ``count`` records lie as long as the buffer is not changed: for those who read some of each, without a
+  /// copy.
+  @unsafe package var start: UnsafePointer<FlowRecord> { unsafe UnsafePointer(storage) }
+
   /// Adds a record.
   ///
   /// - Precondition: the buffer is not full.
   public mutating func append(_ record: FlowRecord) {
     precondition(count < capacity)
     unsafe (storage + count).initialize(to: record)
+    count += 1
+  }
+
+  /// Adds a record that is filled where it lies.
+  @inline(__always)
+  mutating func append(_ fill: (inout FlowRecord) -> Void) {
+    precondition(count < capacity)
+    unsafe (storage + count).initialize(to: FlowRecord())
+    unsafe fill(&storage[count])
     count += 1
   }
 

@@ -72,13 +72,10 @@ struct FlowSlot {
   @inline(__always)
   var isIPv6: Bool { transport >> 48 & 0xff == UInt64(IPVersion.v6.rawValue) }
 
-  /// The Flow as it is reported.
-  func record(
-    addresses v6: (source: IPAddress, destination: IPAddress)?, detail: PacketDetail?, _ reason: FlowEndReason
-  ) -> FlowRecord {
-    var record = FlowRecord()
-    if let v6 {
-      (record.key.source, record.key.destination) = v6
+  /// Writes the Flow as it is reported, without what stands beside the slot: of IPv6 the addresses, and the detail.
+  @inline(__always)
+  func report(_ reason: FlowEndReason, to record: inout FlowRecord) {
+    if isIPv6 {
       record.flowLabel = UInt32(truncatingIfNeeded: addresses)
     } else {
       record.key.ipv4Word = addresses
@@ -95,8 +92,6 @@ struct FlowSlot {
     record.tcpControlBits = tcpControlBits
     record.endReason = reason
     record.direction = direction
-    if let detail { record.detail = detail }
-    return record
   }
 }
 

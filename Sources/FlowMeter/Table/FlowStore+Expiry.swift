@@ -183,8 +183,24 @@ extension FlowStore {
     _ reference: SlotReference, _ slot: UnsafeMutablePointer<FlowSlot>, _ reason: FlowEndReason,
     into buffer: inout FlowRecordBuffer
   ) {
-    let detail = unsafe slot.pointee.hasDetail ? detail(reference).pointee : nil
-    unsafe buffer.append(slot.pointee.record(addresses: addresses(of: slot), detail: detail, reason))
+    statistics.taken.add(
+      unsafe FlowTotals(flows: 1, packets: UInt64(slot.pointee.packets), octets: slot.pointee.octets))
+    unsafe write(reference, slot, reason, into: &buffer)
     release(reference)
+  }
+
+  /// Writes a Flow as it is reported.
+  @inline(__always)
+  func write(
+    _ reference: SlotReference, _ slot: UnsafeMutablePointer<FlowSlot>, _ reason: FlowEndReason,
+    into buffer: inout FlowRecordBuffer
+  ) {
+    buffer.append { record in
+      unsafe slot.pointee.report(reason, to: &record)
+      if let addresses = unsafe addresses(of: slot) {
+        (record.key.source, record.key.destination) = addresses
+      }
+      if unsafe slot.pointee.hasDetail { unsafe record.detail = detail(reference).pointee }
+    }
   }
 }

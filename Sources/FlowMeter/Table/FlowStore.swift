@@ -58,6 +58,8 @@ internal import CShims
   /// Flows taken off the wheel because their bucket is due, and not looked at yet.
   var due = SlotReference.none
   var ended = FlowChain()
+  /// Whether any Flow had a detail so far: without, their memory is untouched.
+  var hasDetails = false
   var statistics = FlowTableStatistics()
 
   init(_ share: Share) {
@@ -143,7 +145,7 @@ internal import CShims
     }
     statistics.created &+= 1
     unsafe slot.pointee = FlowSlot(observation)
-    if observation.hasDetail { unsafe self.detail(reference).initialize(to: detail.value) }
+    if observation.hasDetail { keep(detail, of: reference) }
   }
 
   @inline(__always)
@@ -166,11 +168,17 @@ internal import CShims
         unsafe ($0.pointee.source, $0.pointee.destination) = (source, destination)
       }
     }
-    if observation.hasDetail { unsafe self.detail(reference).initialize(to: detail.value) }
+    if observation.hasDetail { keep(detail, of: reference) }
     unsafe index[Int(position)] = tag << 32 | UInt64(reference.rawValue)
     statistics.active &+= 1
     statistics.created &+= 1
     enqueue(reference, deadline: expiration.deadline(ofNewFlowAt: observation.time.milliseconds))
+  }
+
+  @inline(__always)
+  private mutating func keep(_ detail: PlacedDetail, of reference: SlotReference) {
+    unsafe self.detail(reference).initialize(to: detail.value)
+    hasDetails = true
   }
 
   /// Sees to it that one more Flow fits. True where that moved index entries.
@@ -203,49 +211,5 @@ internal import CShims
         unsafe index[Int(position)] = entry
       }
     }
-  }
-}
-
-/// What the flow table did. Counters are totals since it was made.
-public struct FlowTableStatistics: Sendable {
-  /// Flows that are active now.
-  public var active = 0
-  /// Flow Records begun.
-  public var created: UInt64 = 0
-  /// Packets added to a Flow that was there.
-  public var found: UInt64 = 0
-  /// Index entries looked at that were another Flow's.
-  public var searched: UInt64 = 0
-  /// Flows that left early because the table was full (flowEndReason 5).
-  public var evicted: UInt64 = 0
-  /// Flow Records dropped because the exporter did not take them in time, and what they had counted.
-  public var lost = FlowTotals()
-
-  public init() {}
-
-  mutating func add(_ other: FlowTableStatistics) {
-    active += other.active
-    created &+= other.created
-    found &+= other.found
-    searched &+= other.searched
-    evicted &+= other.evicted
-    lost.add(other.lost)
-  }
-}
-
-/// A number of Flow Records and what they counted.
-public struct FlowTotals: Hashable, Sendable {
-  public var flows: UInt64 = 0
-  public var packets: UInt64 = 0
-  public var octets: UInt64 = 0
-
-  public init(flows: UInt64 = 0, packets: UInt64 = 0, octets: UInt64 = 0) {
-    (self.flows, self.packets, self.octets) = (flows, packets, octets)
-  }
-
-  public mutating func add(_ other: FlowTotals) {
-    flows &+= other.flows
-    packets &+= other.packets
-    octets &+= other.octets
   }
 }

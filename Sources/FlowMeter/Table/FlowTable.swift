@@ -91,9 +91,9 @@ internal import Synchronization
 
   /// Adds a batch of packets to their Flows, and leaves the batch as it is.
   ///
-  /// - Returns: whether ended Flows should be taken out soon, because some stripe holds half of what may wait there.
+  /// - Returns: what that did to the table.
   @discardableResult
-  public func update(_ batch: borrowing PacketBatch) -> Bool {
+  public func update(_ batch: borrowing PacketBatch) -> FlowTableUpdate {
     let count = batch.count
     return unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { hashes in
       unsafe withUnsafeTemporaryAllocation(of: UInt16.self, capacity: count) { order in
@@ -171,21 +171,25 @@ internal import Synchronization
   private func add(
     _ batch: borrowing PacketBatch, _ hashes: UnsafeMutableBufferPointer<UInt64>,
     _ order: UnsafeMutableBufferPointer<UInt16>, _ ends: UnsafeMutableBufferPointer<Int32>
-  ) -> Bool {
+  ) -> FlowTableUpdate {
     var (place, mostEnded) = (0, 0)
+    var result = FlowTableUpdate()
     for stripe in 0..<stripeCount {
       let end = unsafe Int(ends[stripe])
       guard place < end else { continue }
       unsafe stripes[stripe].withLock { store in
+        let before = store.statistics
         while place < end {
           let i = unsafe Int(order[place])
           store.update(batch[i], batch.placedDetail(of: i), hash: unsafe hashes[i])
           place += 1
         }
+        result.add(from: before, to: store.statistics)
         mostEnded = max(mostEnded, store.ended.count)
       }
     }
-    return mostEnded * 2 >= patience
+    result.isCrowded = mostEnded * 2 >= patience
+    return result
   }
 
   @inline(__always)
@@ -226,15 +230,35 @@ extension FlowTable {
   /// What the table holds and did: the sum over the stripes, each at its own moment.
   public var statistics: FlowTableStatistics {
     var sum = FlowTableStatistics()
+    var hasDetails = false
     for stripe in 0..<stripeCount {
-      unsafe sum.add(stripes[stripe].withLock { $0.statistics })
+      unsafe stripes[stripe].withLock {
+        sum.add($0.statistics)
+        sum.waiting += $0.ended.count
+        sum.indexEntries += Int($0.mask + 1)
+        hasDetails = hasDetails || $0.hasDetails
+      }
     }
+    sum.memory =
+      sum.indexEntries * MemoryLayout<UInt64>.stride + ipv4.memory(hasDetails: hasDetails)
+      + ipv6.memory(hasDetails: hasDetails)
     return sum
+  }
+
+  /// Where in the index of its stripe the lookup of a key begins.
+  public func bucket(of key: borrowing FlowKey) -> UInt64 {
+    let hash = hash.hash(key)
+    return unsafe UInt64(UInt32(truncatingIfNeeded: hash)) & cshims_load_hint(maskHints + stripe(hash))
+  }
+
+  func withStripe(_ stripe: Int, _ body: (borrowing FlowStore) -> Void) {
+    precondition(stripe < stripeCount)
+    unsafe stripes[stripe].withLock { body($0) }
   }
 
   /// Calls `body` for each stripe under its lock: for tests.
   func forEachStripe(_ body: (borrowing FlowStore) -> Void) {
-    for stripe in 0..<stripeCount { unsafe stripes[stripe].withLock { body($0) } }
+    for stripe in 0..<stripeCount { withStripe(stripe, body) }
   }
 }
 

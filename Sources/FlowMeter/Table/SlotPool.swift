@@ -40,9 +40,11 @@ final class SlotPool: Sendable {
   private let detailed: Reservation
   private let claimed = Atomic<Int>(1)
   private let capacity: Int
+  private let stride: Int
 
   init(stride: Int, capacity: Int) throws(SystemError) {
     self.capacity = capacity + 1
+    self.stride = stride
     slots = try Reservation(bytes: (capacity + 1) * stride, hugePages: true)
     links = try Reservation(bytes: (capacity + 1) * MemoryLayout<UInt32>.stride)
     detailed = try Reservation(bytes: (capacity + 1) * MemoryLayout<PacketDetail>.stride, hugePages: true)
@@ -53,6 +55,12 @@ final class SlotPool: Sendable {
   /// Touched for Flows whose first packet has a detail, and no others.
   var details: UnsafeMutablePointer<PacketDetail> {
     unsafe detailed.base.assumingMemoryBound(to: PacketDetail.self)
+  }
+
+  /// What is in use of it, bytes.
+  func memory(hasDetails: Bool) -> Int {
+    let each = stride + MemoryLayout<UInt32>.stride + (hasDetails ? MemoryLayout<PacketDetail>.stride : 0)
+    return (claimed.load(ordering: .relaxed) - 1) * each
   }
 
   /// The next chunk of slots that nobody has had.

@@ -20,32 +20,21 @@ public final class ConntrackEvents {
     public init() {}
   }
 
-  private let table: NATTable
+  let table: NATTable
   private let log: NATEventLog?
   private let clock: MeteringClock
   private let listener: ConntrackSocket
-  private var census: Census?
-  private var nextCensus = Timestamp(milliseconds: 0)
   private var lastWakeUp = Timestamp(milliseconds: 0)
   /// Whether the listener had nothing left when it was read last.
-  private var isCaughtUp = true
+  private(set) var isCaughtUp = true
   /// What one round makes, for the log.
-  private var events: [NATEvent] = []
+  var events: [NATEvent] = []
 
-  /// A listing under way.
-  private final class Census {
-    let socket: ConntrackSocket
-    let begun = Timestamp.monotonicClock()
-    /// When it was complete: what was told of until then is in the listener's buffer.
-    var completed: Timestamp?
-    /// How far the conclusions have come.
-    var place = 0
-
-    init() throws(SystemError) {
-      socket = try ConntrackSocket(.listing)
-      try socket.requestListing()
-    }
-  }
+  /// The listing under way.
+  var census: Census?
+  var nextCensus = Timestamp(milliseconds: 0)
+  /// Why conntrack's table cannot be listed; nil where it can.
+  public internal(set) var trouble: String?
 
   /// Begins to listen.
   ///
@@ -60,10 +49,12 @@ public final class ConntrackEvents {
       // Before the first census: what begins in between is told by both.
       listener = try ConntrackSocket(.events(bufferSize: configuration.bufferSize))
     } catch {
-      let advice =
-        error.code == EPERM ? "run as root or give CAP_NET_ADMIN" : "load it: 'modprobe nf_conntrack_netlink'"
-      throw .netfilter(object: "conntrack's events", reason: error.description, advice: advice)
+      let isMissing = [EPROTONOSUPPORT, EINVAL, ENOENT].contains(error.code)
+      throw .netfilter(
+        object: "conntrack's events", reason: error.description,
+        advice: isMissing ? "load it: 'modprobe nf_conntrack_netlink'" : error.netlinkAdvice)
     }
+    table.state.withLock { $0.listening = .wallClock() }
   }
 
   /// One round: the events at hand, and a part of a census where one is due.
@@ -88,15 +79,24 @@ public final class ConntrackEvents {
     return events.isEmpty ? false : log?.append(events) ?? false
   }
 
-  /// The last rounds, for `limit` at most: the events that the kernel holds, and where connections may have ended without
-  /// one, a last census.
-  public func finish(within limit: Duration) {
-    let end = Timestamp.monotonicClock().advanced(byMilliseconds: Int64(limit.wholeMilliseconds))
+  /// The last rounds: the events that the kernel holds, and where connections may have ended without one, a last census.
+  ///
+  /// - Parameters:
+  ///   - limit: how long it takes at most; a third of a second at least.
+  ///   - isCrowded: called when the log should be taken soon.
+  public func finish(within limit: Duration, isCrowded: () -> Void) {
+    let start = Timestamp.monotonicClock()
+    func hasPassed(_ milliseconds: Int64) -> Bool {
+      Timestamp.monotonicClock().milliseconds - start.milliseconds >= milliseconds
+    }
     if table.state.withLock({ $0.silentCount }) > 0 { nextCensus = Timestamp(milliseconds: 0) }
     repeat {
-      _ = receive(timeout: .milliseconds(100))
-    } while Timestamp.monotonicClock() < end
+      if receive(timeout: .milliseconds(100)) { isCrowded() }
+    } while !hasPassed(300) || (!hasPassed(Int64(limit.wholeMilliseconds)) && (census != nil || !isCaughtUp))
   }
+
+  /// What the kernel gave of ``Configuration/bufferSize``. Octets.
+  public var grantedBuffer: Int { listener.grantedBuffer }
 
   private func wait(_ timeout: Duration) {
     var entry = pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0)
@@ -107,11 +107,15 @@ public final class ConntrackEvents {
     lastWakeUp = now
   }
 
-  /// No round makes more events: 64 of the listener's, 64 datagrams of a listing, and as many conclusions.
-  private static let mostEvents = 64 + 2 * mostListed
-  private static let mostListed = 64 * 512
+  /// No round makes more events: those of the listener's datagrams, those of a part of a listing, and as
+  /// many conclusions.
+  private static let mostEvents = ConntrackSocket.slots + 2 * mostListed
+  /// How many connections a round takes of a listing, and how many it draws conclusions of: the exporter waits for the
+  /// table meanwhile.
+  static let mostListed = listingDatagrams * 512
+  static let listingDatagrams = 8
 
-  private var moment: NATLedger.Moment { NATLedger.Moment(now: clock.now, wall: .wallClock()) }
+  var moment: NATLedger.Moment { NATLedger.Moment(now: clock.now, wall: .wallClock()) }
 
   /// Returns how many datagrams there were.
   private func readEvents() -> Int {
@@ -136,77 +140,8 @@ public final class ConntrackEvents {
     }
   }
 
-  private static func attributes(of message: NetlinkMessage) -> Range<Int> {
-    min(
-      message.payload.lowerBound + ConntrackMessage.headerLength, message.payload.upperBound)..<message.payload
-      .upperBound
-  }
-}
-
-// MARK: Census
-
-extension ConntrackEvents {
-  /// From an overrun to the listing that finds what was lost: the burst may go on. Milliseconds.
-  private static let pause: Int64 = 500
-  /// Between two listings while there are connections that may end without an event: so late their end may be told.
-  /// Milliseconds.
-  private static let interval: Int64 = 10_000
-  /// A listing is not begun before this many times as long as the last one took have passed.
-  private static let rest: Int64 = 20
-
-  /// Behind an overrun the kernel drops every event, and says so no second time, until the socket was read to its end: a
-  /// listing that is begun before would be out of date unnoticed.
-  private func beginCensusIfDue() {
-    guard census == nil, isCaughtUp, Timestamp.monotonicClock() >= nextCensus else { return }
-    do throws(SystemError) {
-      census = try Census()
-      table.state.withLock { $0.beginCensus() }
-    } catch {
-      postponeCensus(by: 1000)
-    }
-  }
-
-  private func postponeCensus(by distance: Int64) {
-    nextCensus = Timestamp.monotonicClock().advanced(byMilliseconds: distance)
-  }
-
-  /// Reads a part of the listing.
-  private func continueCensus() {
-    guard let census, census.completed == nil else { return }
-    let moment = moment
-    var (isDone, isBroken) = (false, false)
-    let result = table.state.withLock { ledger in
-      census.socket.receive { bytes, message in
-        if message.flags & UInt16(NLM_F_DUMP_INTR) != 0 { isBroken = true }
-        if message.type == NetlinkMessage.done { isDone = true }
-        if message.type == NetlinkMessage.error { isBroken = true }
-        guard ConntrackMessage.kind(message) == .new,
-          let told = ConntrackMessage(bytes, attributes: Self.attributes(of: message))
-        else { return }
-        ledger.counted(told.connection, at: told.start, moment, &events)
-      }
-    }
-    if isBroken || (result < 0 && result != -Int(EAGAIN) && result != -Int(EINTR)) {
-      self.census = nil
-      postponeCensus(by: 1000)
-    } else if isDone {
-      census.completed = .monotonicClock()
-    }
-  }
-
-  /// Draws the conclusions from a complete listing once the events of until then have been read.
-  private func completeCensus() {
-    guard let census, let completed = census.completed else { return }
-    let now = Timestamp.monotonicClock()
-    guard census.place > 0 || isCaughtUp || now.milliseconds - completed.milliseconds > 2000 else { return }
-    let moment = moment
-    let (isDone, hasSilent) = table.state.withLock { ledger in
-      let isDone = ledger.endCensus(from: &census.place, limit: Self.mostListed, moment, &events)
-      return (isDone, ledger.silentCount > 0)
-    }
-    guard isDone else { return }
-    let taken = now.milliseconds - census.begun.milliseconds
-    self.census = nil
-    postponeCensus(by: hasSilent ? max(Self.interval, taken * Self.rest) : .max / 4)
+  static func attributes(of message: NetlinkMessage) -> Range<Int> {
+    let (start, end) = (message.payload.lowerBound, message.payload.upperBound)
+    return min(start + ConntrackMessage.headerLength, end)..<end
   }
 }

@@ -21,15 +21,21 @@ public struct ConntrackSettings: Sendable {
     stamps = Self.read("timestamp") == 1
   }
 
-  /// What an operator should know before relying on NAT events: a sentence each.
-  public var notices: [String] {
+  /// Whether translations become known at all.
+  public var makesEvents: Bool { (events ?? 0) != 0 }
+
+  /// What an operator should know before relying on translations: a sentence each.
+  ///
+  /// - Parameter exportsEvents: also of what NAT events lack.
+  public func notices(exportsEvents: Bool) -> [String] {
     guard let events else {
-      return ["there is no connection tracking here: no NAT event will come; load it: 'modprobe nf_conntrack'"]
+      return ["there is no connection tracking here: no translation is known; load it: 'modprobe nf_conntrack'"]
     }
     var notices: [String] = []
     if events == 0 {
       notices.append("conntrack makes no events: no NAT event will come; set net.netfilter.nf_conntrack_events=2")
     }
+    guard exportsEvents else { return notices }
     if !counts {
       notices.append(
         "conntrack does not count: NAT delete events go without packets and octets;"
@@ -42,6 +48,9 @@ public struct ConntrackSettings: Sendable {
     }
     return notices
   }
+
+  /// nf_conntrack_buckets: how many hash buckets conntrack's table has.
+  static var buckets: Int? { read("buckets") }
 
   private static func read(_ name: String) -> Int? {
     let descriptor = unsafe open("/proc/sys/net/netfilter/nf_conntrack_\(name)", O_RDONLY | O_CLOEXEC)

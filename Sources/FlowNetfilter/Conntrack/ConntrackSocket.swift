@@ -17,6 +17,8 @@ internal import Glibc
 
   private let handle: OpaquePointer
   let descriptor: Int32
+  /// The buffer as the kernel gave it. Octets.
+  let grantedBuffer: Int
   private let memory: UnsafeMutableRawPointer
 
   enum Purpose {
@@ -34,7 +36,10 @@ internal import Glibc
       }
     guard let handle = unsafe nfct_open(UInt8(NFNL_SUBSYS_CTNETLINK), groups) else { throw .last }
     if case .events(let size) = purpose {
-      unsafe nfnl_rcvbufsiz(nfct_nfnlh(handle), UInt32(clamping: size))
+      // The kernel counts twice what it was asked for.
+      grantedBuffer = unsafe Int(nfnl_rcvbufsiz(nfct_nfnlh(handle), UInt32(clamping: size))) / 2
+    } else {
+      grantedBuffer = 0
     }
     unsafe self.handle = unsafe handle
     descriptor = unsafe nfct_fd(handle)
@@ -52,13 +57,15 @@ internal import Glibc
     guard unsafe nfct_send(handle, NFCT_Q_DUMP, &family) >= 0 else { throw .last }
   }
 
-  /// Takes the datagrams at hand, up to 64, without waiting, and shows each message.
+  /// Takes the datagrams at hand without waiting, and shows each message.
   ///
+  /// - Parameter most: how many datagrams; at most ``slots``.
   /// - Returns: how many datagrams there were, or -errno.
-  func receive(_ body: (RawSpan, NetlinkMessage) -> Void) -> Int {
+  func receive(most: Int = slots, _ body: (RawSpan, NetlinkMessage) -> Void) -> Int {
     unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Self.slots) { lengths in
       guard let first = lengths.baseAddress else { return 0 }
-      let count = unsafe Int(cshims_receive_messages(descriptor, memory, Self.slot, first, Int32(Self.slots)))
+      let count = unsafe Int(
+        cshims_receive_messages(descriptor, memory, Self.slot, first, Int32(min(most, Self.slots))))
       guard count >= 0 else { return -Int(errno) }
       for i in 0..<count {
         let length = unsafe min(Int(lengths[i]), Self.slot)

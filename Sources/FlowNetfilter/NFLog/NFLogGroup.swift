@@ -11,6 +11,8 @@ internal import Glibc
   private let handle: OpaquePointer
   private let group: OpaquePointer
   let descriptor: Int32
+  /// The socket's buffer as the kernel gave it. Octets.
+  let grantedBuffer: Int
 
   /// Binds the group and says how its packets are to come.
   init(
@@ -18,7 +20,7 @@ internal import Glibc
   ) throws(CaptureError) {
     let handle = unsafe try Self.open(number)
     do throws(SystemError) {
-      unsafe group = unsafe try Self.bind(handle, number, configuration, wantsConntrack)
+      unsafe (group, grantedBuffer) = unsafe try Self.bind(handle, number, configuration, wantsConntrack)
     } catch {
       unsafe nflog_close(handle)
       throw Self.error(number, error)
@@ -36,7 +38,7 @@ internal import Glibc
 
   private static func bind(
     _ handle: OpaquePointer, _ number: UInt16, _ configuration: NFLogSource.Configuration, _ wantsConntrack: Bool
-  ) throws(SystemError) -> OpaquePointer {
+  ) throws(SystemError) -> (group: OpaquePointer, grantedBuffer: Int) {
     guard let group = unsafe nflog_bind_group(handle, number) else { throw .last }
     // Packets that come while libnfnetlink waits for an answer; 1: it waits on.
     unsafe nflog_callback_register(group, { _, _, _, _ in 1 }, nil)
@@ -47,13 +49,14 @@ internal import Glibc
       && nflog_set_nlbufsiz(group, UInt32(configuration.messageSize)) == 0
     // Behind the message size: libnetfilter_log makes the socket's buffer ten messages small with it. What the kernel
     // does not grant is what the buffer has.
-    unsafe nfnl_rcvbufsiz(nflog_nfnlh(handle), UInt32(clamping: configuration.bufferSize))
+    let granted = unsafe nfnl_rcvbufsiz(nflog_nfnlh(handle), UInt32(clamping: configuration.bufferSize))
     guard isSetUp, unsafe setFlags(group, wantsConntrack: wantsConntrack) else {
       let error = SystemError.last
       unsafe nflog_unbind_group(group)
       throw error
     }
-    return unsafe group
+    // The kernel counts twice what it was asked for.
+    return unsafe (group, Int(granted) / 2)
   }
 
   /// The numbering begins with the last answer, so that all numbered packets are ours to read.
@@ -91,7 +94,7 @@ internal import Glibc
       return .netfilter(
         object: object, reason: "the kernel has no nfnetlink_log", advice: "load it: 'modprobe nfnetlink_log'")
     default:
-      return .netfilter(object: object, reason: error.description, advice: "see 'dmesg'")
+      return .netfilter(object: object, reason: error.description, advice: error.netlinkAdvice)
     }
   }
 }

@@ -23,13 +23,13 @@ internal import Glibc
     /// How many packets fill a message. Default 256; at least 1. A rule's `--nflog-threshold` may make it less; at 1,
     /// a message for every packet, a router can forward half as much.
     public var threshold = 256
-    /// How long a part-filled message waits. Default 100 ms; the kernel counts in hundredths of a second.
+    /// How long a part-filled message waits. Default 100 ms; at most a second; the kernel counts in hundredths of one.
     public var timeout: Duration = .milliseconds(100)
     /// The room for a message. Octets; default 32 000; 4096 to 131 072. The kernel allocates it whole, and reckons it
     /// against the socket's buffer whole: what a hundred packets take in eight pages is cheap to have.
     public var messageSize = 32_000
-    /// The socket's buffer. Octets; default 64 MiB. Beyond the system's limit (net.core.rmem_max) it takes
-    /// CAP_NET_ADMIN, which a group takes anyway.
+    /// The socket's buffer. Octets; default 64 MiB. Beyond the system's limit (net.core.rmem_max) it takes CAP_NET_ADMIN
+    /// in the machine's own user namespace: see ``NFLogSource/grantedBuffer``.
     public var bufferSize = 64 << 20
     /// What of a packet is recorded beside what every Flow has and the ports of a bridge. Default: nothing.
     public var details = RecordedDetails()
@@ -51,8 +51,8 @@ internal import Glibc
 
   /// Binds the group.
   ///
-  /// - Parameter translations: shown the connections of translated packets, where the kernel attaches them; default nil:
-  ///   it is not asked to.
+  /// - Parameter translations: shown the connections of translated packets, where the kernel attaches them. Default nil:
+  ///   it is not asked to, since that takes the router time for every packet, and conntrack's events tell the same.
   public init(
     group number: UInt16, _ configuration: Configuration, clock: MeteringClock, translations: NATTable? = nil
   ) throws(CaptureError) {
@@ -60,6 +60,7 @@ internal import Glibc
     self.clock = clock
     reading = clock.reading()
     reader = NFLogReader(details: configuration.details, translations)
+    holdTime = configuration.timeout + .milliseconds(200)
     group = try NFLogGroup(number: number, configuration, wantsConntrack: translations != nil)
     unsafe buffer = .allocate(byteCount: Self.mostOctets, alignment: 64)
   }
@@ -96,6 +97,11 @@ internal import Glibc
 
   /// Milliseconds.
   private static let gathering: Int64 = 4
+
+  /// What the kernel gave of ``Configuration/bufferSize``. Octets.
+  public var grantedBuffer: Int { group.grantedBuffer }
+
+  public let holdTime: Duration
 
   public func drops() -> CaptureDrops { CaptureDrops(kernel: reader.losses.packets) }
 }

@@ -36,7 +36,7 @@ final class TableCounting: FlowCounting {
 
   func update(_ batch: borrowing PacketBatch) {
     // Nothing has reached a timeout at the batch's own time: what comes out was evicted.
-    if table.update(batch) { evicted.add(takeExpired(at: batch[0].time, everything: false)) }
+    if table.update(batch).isCrowded { evicted.add(takeExpired(at: batch[0].time, everything: false)) }
   }
 
   func takeExpired(at now: Timestamp, everything: Bool) -> FlowTotals {

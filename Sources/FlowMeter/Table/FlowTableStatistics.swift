@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What the flow table did. Counters are totals since it was made.
+public struct FlowTableStatistics: Sendable {
+  /// Flows that are active now.
+  public var active = 0
+  /// Flow Records begun.
+  public var created: UInt64 = 0
+  /// Packets added to a Flow that was there.
+  public var found: UInt64 = 0
+  /// Index entries looked at that were another Flow's.
+  public var searched: UInt64 = 0
+  /// Flows that left early because the table was full (flowEndReason 5).
+  public var evicted: UInt64 = 0
+  /// Flow Records dropped because the exporter did not take them in time, and what they had counted.
+  public var lost = FlowTotals()
+  /// Flow Records that were taken out, and what they had counted.
+  public var taken = FlowTotals()
+  /// Flow Records that have ended and wait to be taken, now.
+  public var waiting = 0
+  /// Entries of the index, used or not, now.
+  public var indexEntries = 0
+  /// Memory in use for the index and for Flows, now and at any time before: none is given back. Bytes; where any Flow
+  /// had a ``PacketDetail``, as if all had.
+  public var memory = 0
+
+  public init() {}
+
+  mutating func add(_ other: FlowTableStatistics) {
+    active += other.active
+    created &+= other.created
+    found &+= other.found
+    searched &+= other.searched
+    evicted &+= other.evicted
+    lost.add(other.lost)
+    taken.add(other.taken)
+    waiting += other.waiting
+    indexEntries += other.indexEntries
+    memory += other.memory
+  }
+}
+
+/// A number of Flow Records and what they counted.
+public struct FlowTotals: Hashable, Sendable {
+  public var flows: UInt64 = 0
+  public var packets: UInt64 = 0
+  public var octets: UInt64 = 0
+
+  public init(flows: UInt64 = 0, packets: UInt64 = 0, octets: UInt64 = 0) {
+    (self.flows, self.packets, self.octets) = (flows, packets, octets)
+  }
+
+  @inline(__always)
+  public mutating func add(_ other: FlowTotals) {
+    flows &+= other.flows
+    packets &+= other.packets
+    octets &+= other.octets
+  }
+}
+
+/// What one batch of packets did to the table: for who keeps counters of a source.
+public struct FlowTableUpdate: Sendable {
+  /// Whether ended Flows should be taken out soon, because some stripe holds half of what may wait there.
+  public var isCrowded = false
+  /// Index entries looked at that were another Flow's.
+  public var searched: UInt64 = 0
+  /// Flow Records begun.
+  public var created: UInt64 = 0
+  /// Flows that left early because the table was full.
+  public var evicted: UInt64 = 0
+  /// Flow Records dropped because the exporter did not take them in time, and what they had counted.
+  public var lost = FlowTotals()
+
+  public init() {}
+
+  /// Adds what a stripe counted between two moments.
+  @inline(__always)
+  mutating func add(from before: borrowing FlowTableStatistics, to after: borrowing FlowTableStatistics) {
+    searched &+= after.searched &- before.searched
+    created &+= after.created &- before.created
+    evicted &+= after.evicted &- before.evicted
+    guard after.lost.flows != before.lost.flows else { return }
+    lost.flows &+= after.lost.flows &- before.lost.flows
+    lost.packets &+= after.lost.packets &- before.lost.packets
+    lost.octets &+= after.lost.octets &- before.lost.octets
+  }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Unsafe: reads the program's file into memory of ours.
+
+internal import CShims
+internal import FlowExport
+internal import FlowMeter
+internal import FlowNetfilter
+internal import Glibc
+internal import Synchronization
+
+/// What the statistics files are told. Any thread, once the sources are open.
+extension Probe {
+  func gatherStatistics() -> ProbeStatistics {
+    var statistics = ProbeStatistics()
+    statistics.program = program
+    // From the end of the way to its beginning: what is taken out was counted before.
+    statistics.destinations = collectors.map {
+      ProbeStatistics.Destination(address: $0.destination.description, export: $0.statistics)
+    }
+    statistics.pass = lastPass.withLock { $0 }
+    statistics.table = table.statistics
+    statistics.peak = peak.value
+    statistics.meters = zip(meterNames, counters).map { name, counters in
+      ProbeStatistics.Meter(source: name.source, captures: name.captures, counters: counters.statistics)
+    }
+    statistics.exportsNATEvents = natEvents != nil
+    if let translations {
+      statistics.nat = ProbeStatistics.NAT(
+        connections: translations.statistics, dropped: natEvents?.dropped ?? 0)
+    }
+    statistics.moment = .monotonicClock()
+    return statistics
+  }
+
+  /// What does not change.
+  func makeProgram() -> ProbeStatistics.Program {
+    var program = ProbeStatistics.Program()
+    program.version = Flowprobe.version
+    program.build = ProgramFile.fingerprint
+    program.started = started
+    program.export = configuration.export
+    program.expiration = configuration.table.expiration
+    program.maxFlows = configuration.table.maxFlows
+    program.isPromiscuous = configuration.capture.promiscuous
+    program.recordsMACAddresses = configuration.details.hardwareAddresses
+    return program
+  }
+
+  /// One pass of the exporting thread, measured.
+  func exportAndMeasure(at instant: ExportInstant, everything: Bool = false) {
+    peak.note(table.statistics.active, at: .monotonicClock())
+    let began = ContinuousClock.now
+    let records = exporting.export(at: instant, everything: everything)
+    let ended = ContinuousClock.now
+    lastPass.withLock {
+      $0.pause = passBegan.map { Int64($0.duration(to: began) / .milliseconds(1)) } ?? 0
+      $0.microseconds = Int64(began.duration(to: ended) / .microseconds(1))
+      $0.ended = .monotonicClock()
+      $0.records = records
+      $0.processor = Int(cshims_current_processor())
+    }
+    passBegan = began
+  }
+}
+
+/// The program's own file.
+enum ProgramFile {
+  /// A hash of what is in it (FNV-1a over words of 64 bits), in hexadecimal: one build's is another than another's.
+  static var fingerprint: String {
+    let descriptor = unsafe open("/proc/self/exe", O_RDONLY | O_CLOEXEC)
+    defer { if descriptor >= 0 { close(descriptor) } }
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 1 << 13) { words in
+      while true {
+        unsafe words.update(repeating: 0)
+        let count = unsafe read(descriptor, words.baseAddress, words.count * 8)
+        guard count > 0 else { return }
+        for i in 0..<(count + 7) / 8 { hash = unsafe (hash ^ words[i]) &* 0x100_0000_01b3 }
+      }
+    }
+    let digits = String(hash, radix: 16, uppercase: true)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FlowExport
+import FlowMeter
+import Testing
+
+@testable import flowprobe
+
+@Suite("The statistics for Prometheus")
+struct PrometheusTextTests {
+  private func lines(_ statistics: ProbeStatistics) -> [String] {
+    PrometheusText.text(statistics).split(separator: "\n").map(String.init)
+  }
+
+  @Test("each metric has help, type and samples together and once; counters alone end in _total")
+  func format() throws {
+    var names: Set<String> = []
+    var (name, kind) = ("", "")
+    let sample = try Regex(#"([a-z][a-z0-9_]*)(?:\{(?:[a-z]+="(?:[^"\\]|\\.)*",?)+\})? \d+(?:\.\d+)?"#)
+    for line in lines(StatisticsSample.losses) {
+      let words = line.split(separator: " ", maxSplits: 3).map(String.init)
+      if line.hasPrefix("# HELP ") {
+        (name, kind) = (words[2], "")
+        #expect(names.insert(name).inserted, "\(name)")
+        #expect(words[3].hasSuffix(".") && !words[3].contains("\\"))
+      } else if line.hasPrefix("# TYPE ") {
+        #expect(words[2] == name)
+        kind = words[3]
+        #expect((kind == "counter") == name.hasSuffix("_total"), "\(name)")
+      } else {
+        let match = try #require(try sample.wholeMatch(in: line), "\(line)")
+        #expect(match.output[1].substring.map(String.init) == name)
+        #expect(["counter", "gauge"].contains(kind))
+      }
+    }
+    #expect(names.count > 50)
+    #expect(names.allSatisfy { $0.hasPrefix("flowprobe_") })
+  }
+
+  @Test("every loss there is has its counter, with where and why")
+  func losses() {
+    let lines = lines(StatisticsSample.losses)
+    let expected = [
+      #"flowprobe_dropped_packets_total{source="eth0",reason="kernel"} 100"#,
+      #"flowprobe_dropped_packets_total{source="eth0",reason="interface"} 20"#,
+      #"flowprobe_unmetered_packets_total{source="eth0",reason="not_ip"} 3"#,
+      #"flowprobe_unmetered_packets_total{source="eth0",reason="link_header_truncated"} 1"#,
+      #"flowprobe_unmetered_packets_total{source="eth0",reason="ip_version"} 6"#,
+      #"flowprobe_remarked_packets_total{source="eth0",reason="transport_truncated"} 9"#,
+      #"flowprobe_orphaned_fragments_total{source="eth0"} 2"#,
+      #"flowprobe_evicted_flows_total{source="eth0"} 7"#,
+      #"flowprobe_table_lost_flows_total{source="eth0"} 1"#,
+      #"flowprobe_table_lost_packets_total{source="eth0"} 2"#,
+      #"flowprobe_table_lost_bytes_total{source="eth0"} 3000"#,
+      #"flowprobe_export_lost_messages_total{destination="127.0.0.1:2055",reason="connect"} 5"#,
+      #"flowprobe_export_lost_messages_total{destination="127.0.0.1:2055",reason="buffer_full"} 3"#,
+      #"flowprobe_export_lost_messages_total{destination="127.0.0.1:2055",reason="other"} 4"#,
+      #"flowprobe_export_lost_flows_total{destination="127.0.0.1:2055"} 11"#,
+      #"flowprobe_export_refusals_total{destination="127.0.0.1:2055"} 6"#,
+      #"flowprobe_export_connected{destination="[2001:db8::1]:2055@[2001:db8::2]%eth0"} 0"#,
+      "flowprobe_nat_lost_events_total 13", "flowprobe_nat_overruns_total 17",
+    ]
+    #expect(expected.filter { !lines.contains($0) } == [])
+    // One sample for each reason there is.
+    let reasons = lines.filter { $0.hasPrefix("flowprobe_unmetered_packets_total{") }
+    #expect(reasons.count == DecodeFailure.allCases.count)
+  }
+
+  @Test("times are seconds to the millisecond, labels are escaped, and the end is told")
+  func values() {
+    var statistics = StatisticsSample.statistics
+    statistics.meters[0].source = #"a"b\c"#
+    statistics.isRunning = false
+    statistics.nat = nil
+    let lines = lines(statistics)
+    #expect(lines.contains("flowprobe_start_time_seconds 1700000000.042"))
+    #expect(lines.contains("flowprobe_up 0"))
+    #expect(lines.contains(#"flowprobe_metered_packets_total{source="a\"b\\c"} 95000"#))
+    #expect(!lines.contains { $0.hasPrefix("flowprobe_nat_") })
+  }
+}
