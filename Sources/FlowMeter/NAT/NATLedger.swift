@@ -40,8 +40,10 @@ package struct NATLedger: ~Copyable {
   /// Place 0 stays empty: the index has no number 0.
   var entries: [Entry] = []
   private var free: [UInt32] = []
-  private var index = PairIndex()
-  private let hash = KeyHash()
+  var index = PairIndex()
+  /// By the hash of a pair, how many connections show it that the index does not find by it.
+  var crowded: [UInt64: Int] = [:]
+  let hash = KeyHash()
   /// What is to be forgotten, soonest first. Of a connection that has begun since, or ended, the note is of the past.
   private(set) var fading: [Fading] = []
   private var fadingHead = 0
@@ -62,20 +64,6 @@ package struct NATLedger: ~Copyable {
   }
 
   // MARK: Finding
-
-  /// The hashes of the pairs of ends that a connection's packets show, each different pair once.
-  private func pairHashes(_ connection: Connection) -> InlineArray<3, UInt64?> {
-    let (arriving, between, leaving) = connection.pairs
-    return [
-      arriving.hash(hash), between == arriving || between == leaving ? nil : between.hash(hash),
-      leaving == arriving ? nil : leaving.hash(hash),
-    ]
-  }
-
-  /// What a connection is told apart by: its ends as its packets arrive, and of an echo the identifier.
-  private func identityHash(_ connection: Connection) -> UInt64 {
-    EndpointPair(identifying: connection.original, connection.protocol, connection.version).hash(hash)
-  }
 
   /// The place of this very connection; a later one between the same ends has another id, as long as this one lives.
   /// What it is translated to may have been told otherwise: a packet shows its connection before all translations are
@@ -112,7 +100,8 @@ package struct NATLedger: ~Copyable {
     }
     var best: Int?
     var isAmbiguous = false
-    index.forEach(hash: pair.hash(hash)) { number in
+    let pairHash = pair.hash(hash)
+    index.forEach(hash: pairHash) { number in
       let entry = entries[Int(number)]
       // What ended before the Flow's first packet was another connection; a second is for clocks that differ.
       guard entry.phase != .ended || entry.changed.advanced(byMilliseconds: 1000) >= start,
@@ -128,6 +117,12 @@ package struct NATLedger: ~Copyable {
         if (rank(entry), entry.changed) <= (rank(entries[other]), entries[other].changed) { return }
       }
       best = Int(number)
+    }
+    // Where there are more of them they are of one host as they arrive, and may be of any elsewhere.
+    if let found = best, !key.protocol.hasPorts, crowded[pairHash] != nil,
+      entries[found].connection.pairs.arriving != pair
+    {
+      isAmbiguous = true
     }
     return isAmbiguous ? nil : best
   }
@@ -183,49 +178,6 @@ package struct NATLedger: ~Copyable {
     removeFromIndex(place)
     entries[place].connection = connection
     addToIndex(place)
-  }
-
-  private mutating func addToIndex(_ place: Int) {
-    let identity = identityHash(entries[place].connection)
-    let pairs = pairHashes(entries[place].connection)
-    index.insert(UInt32(place), hash: identity)
-    entries[place].indexed = 0
-    for stage in pairs.indices {
-      guard let hash = pairs[stage], hash != identity, makeRoom(in: hash) else { continue }
-      index.insert(UInt32(place), hash: hash)
-      entries[place].indexed |= 1 << UInt8(stage)
-    }
-  }
-
-  private mutating func removeFromIndex(_ place: Int) {
-    let pairs = pairHashes(entries[place].connection)
-    index.remove(UInt32(place), hash: identityHash(entries[place].connection))
-    for stage in pairs.indices where entries[place].indexed & 1 << UInt8(stage) != 0 {
-      guard let hash = pairs[stage] else { continue }
-      index.remove(UInt32(place), hash: hash)
-    }
-  }
-
-  /// By one pair so many connections are found. There may be thousands where the protocol has no ports, as of the echoes
-  /// of a network to one host: to look at each with each event would take the time of all others.
-  private static let mostAlike = 8
-
-  /// Whether one more is found by this pair; one that has ended makes room for it.
-  private mutating func makeRoom(in hash: UInt64) -> Bool {
-    var (count, ended) = (0, Int?.none)
-    index.forEach(hash: hash) {
-      count += 1
-      if entries[Int($0)].phase == .ended { ended = Int($0) }
-    }
-    guard count >= Self.mostAlike else { return true }
-    guard let ended else { return false }
-    let pairs = pairHashes(entries[ended].connection)
-    for stage in pairs.indices where pairs[stage] == hash && entries[ended].indexed & 1 << UInt8(stage) != 0 {
-      index.remove(UInt32(ended), hash: hash)
-      entries[ended].indexed &= ~(1 << UInt8(stage))
-      return true
-    }
-    return false
   }
 
   mutating func end(_ place: Int, at now: Timestamp) {
