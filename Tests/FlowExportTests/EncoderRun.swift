@@ -9,16 +9,22 @@ final class EncoderRun {
   let encoder: any MessageEncoder
   private(set) var messages: [[UInt8]] = []
   private(set) var rejected = FlowTotals()
+  private(set) var rejectedEvents: UInt64 = 0
   /// What the batch says that the messages carry.
   private(set) var carried = FlowTotals()
+  private(set) var carriedEvents: UInt64 = 0
   private var batch = MessageBatch()
 
-  init(_ version: ExportProtocol, limit: Int? = nil, domain: UInt32 = 7, refreshRate: Int = 20, timeoutRate: Int = 30) {
+  init(
+    _ version: ExportProtocol, limit: Int? = nil, domain: UInt32 = 7, refreshRate: Int = 20, timeoutRate: Int = 30,
+    natEventCodes: NATEventCodes = .rfc8158
+  ) {
     var configuration = ExportConfiguration()
     configuration.exportProtocol = version
     configuration.observationDomain = domain
     configuration.refreshRate = refreshRate
     configuration.timeoutRate = timeoutRate
+    configuration.natEventCodes = natEventCodes
     encoder = configuration.makeEncoder()
     if let limit { encoder.messageLimit = limit }
   }
@@ -40,6 +46,14 @@ final class EncoderRun {
     }
   }
 
+  func append(events: [NATEvent], at instant: ExportInstant = Sample.instant) {
+    var next = 0
+    while next < events.count {
+      if batch.isFull { drain() }
+      encoder.append(events, from: &next, at: instant, to: &batch, rejected: &rejectedEvents)
+    }
+  }
+
   func append(_ kind: OptionsKind, _ records: [ExporterOptions], at instant: ExportInstant = Sample.instant) {
     encoder.append(kind, records, at: instant, to: &batch)
     drain()
@@ -58,7 +72,10 @@ final class EncoderRun {
       messages.append(Array(octets[offset..<offset + Int(length)]))
       offset += Int(length)
     }
-    for contents in batch.contents { carried.add(contents.flows) }
+    for contents in batch.contents {
+      carried.add(contents.flows)
+      carriedEvents += contents.events
+    }
     batch.removeAll()
   }
 

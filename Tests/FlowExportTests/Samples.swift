@@ -101,6 +101,75 @@ enum Sample {
   }
 }
 
+/// NAT events that the tests share, of 2023-11-14T22:13:21.789Z.
+extension Sample {
+  private static func tuple(
+    _ source: String, _ sourcePort: UInt16, _ destination: String, _ destinationPort: UInt16
+  ) -> ConnectionTuple {
+    ConnectionTuple(
+      source: address(source), destination: address(destination), sourcePort: sourcePort,
+      destinationPort: destinationPort)
+  }
+
+  private static func event(_ kind: NATEvent.Kind, _ connection: Connection) -> NATEvent {
+    NATEvent(kind, connection, at: Timestamp(milliseconds: 1_700_000_001_789))
+  }
+
+  /// 10.0.0.2:1000 becomes 203.0.113.1:2000, to 198.51.100.2:53.
+  static var sourceTranslated: NATEvent {
+    event(
+      .create,
+      Connection(
+        original: tuple("10.0.0.2", 1000, "198.51.100.2", 53),
+        translated: tuple("203.0.113.1", 2000, "198.51.100.2", 53), version: .v4, protocol: .udp, id: 1))
+  }
+
+  /// From 192.0.2.7:1000, 203.0.113.1:8080 becomes 10.0.0.3:80.
+  static var destinationTranslated: NATEvent {
+    event(
+      .delete,
+      Connection(
+        original: tuple("192.0.2.7", 1000, "203.0.113.1", 8080), translated: tuple("192.0.2.7", 1000, "10.0.0.3", 80),
+        version: .v4, protocol: .tcp, id: 2))
+  }
+
+  /// 10.0.0.2:1000 becomes 10.0.0.1:3000, and 203.0.113.1:8080 becomes 10.0.0.3:80.
+  static var bothTranslated: NATEvent {
+    event(
+      .create,
+      Connection(
+        original: tuple("10.0.0.2", 1000, "203.0.113.1", 8080), translated: tuple("10.0.0.1", 3000, "10.0.0.3", 80),
+        version: .v4, protocol: .tcp, id: 3))
+  }
+
+  static var ipv6Translated: NATEvent {
+    event(
+      .create,
+      Connection(
+        original: tuple("2001:db8::1", 1000, "2001:db8::2", 443),
+        translated: tuple("2001:db8::9", 2000, "2001:db8::2", 443), version: .v6, protocol: .udp, id: 4))
+  }
+
+  /// The identifier 77 becomes 5000.
+  static var echoTranslated: NATEvent {
+    event(
+      .delete,
+      Connection(
+        original: tuple("10.0.0.2", 77, "198.51.100.2", 0), translated: tuple("203.0.113.1", 5000, "198.51.100.2", 0),
+        version: .v4, protocol: .icmp, id: 5))
+  }
+
+  /// The event, of a connection that carried 5 packets of 400 octets and 4 of 300.
+  static func withTraffic(_ event: NATEvent) -> NATEvent {
+    var event = event
+    var traffic = ConnectionTraffic()
+    (traffic.initiatorPackets, traffic.initiatorOctets) = (5, 400)
+    (traffic.responderPackets, traffic.responderOctets) = (4, 300)
+    event.traffic = traffic
+    return event
+  }
+}
+
 extension FlowRecord {
   fileprivate func detailed(_ bits: Int) -> FlowRecord {
     var record = self
