@@ -221,6 +221,7 @@ struct NATAnnotationTests {
       subject.began(echo, at: Int64(time))
       if time >= 100 { subject.ended(echoes[time - 100], at: Int64(time)) }
       if !subject.annotated(record).isTranslated { unknown += 1 }
+      if time % 256 == 0 { subject.ledger.assertInvariants() }
     }
     for echo in echoes.suffix(100) { subject.ended(echo, at: 3000) }
     #expect(subject.events.filter { $0.kind == .create }.map(\.connection.id) == echoes.map(\.id))

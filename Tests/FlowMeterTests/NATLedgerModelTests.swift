@@ -156,6 +156,7 @@ struct NATLedgerModelTests {
         case 6: show()
         default: round(Int.random(in: 1...8, using: &random))
         }
+        if now % 16 == 0 { subject.ledger.assertInvariants() }
       }
       // The last rounds: nothing happens any more.
       for _ in 0..<200 { round(100) }

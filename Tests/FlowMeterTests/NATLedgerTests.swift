@@ -276,6 +276,7 @@ struct NATLedgerTests {
       }
       live.removeFirst(max(0, live.count - 500))
       mostHeld = max(mostHeld, subject.ledger.statistics.held)
+      if time % 256 == 0 { subject.ledger.assertInvariants() }
     }
     // 50 ms and 200 ms of ten a millisecond.
     #expect(mostHeld <= 2510)

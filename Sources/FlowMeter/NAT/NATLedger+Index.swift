@@ -3,7 +3,7 @@
 /// By what connections are found.
 extension NATLedger {
   /// The hashes of the pairs of ends that a connection's packets show, each different pair once.
-  private func pairHashes(_ connection: Connection) -> InlineArray<3, UInt64?> {
+  func pairHashes(_ connection: Connection) -> InlineArray<3, UInt64?> {
     let (arriving, between, leaving) = connection.pairs
     return [
       arriving.hash(hash), between == arriving || between == leaving ? nil : between.hash(hash),

@@ -39,15 +39,15 @@ package struct NATLedger: ~Copyable {
 
   /// Place 0 stays empty: the index has no number 0.
   var entries: [Entry] = []
-  private var free: [UInt32] = []
+  private(set) var free: [UInt32] = []
   var index = PairIndex()
   /// By the hash of a pair, how many connections show it that the index does not find by it.
   var crowded: [UInt64: Int] = [:]
   let hash = KeyHash()
   /// What is to be forgotten, soonest first. Of a connection that has begun since, or ended, the note is of the past.
   private(set) var fading: [Fading] = []
-  private var fadingHead = 0
-  private let capacity: Int
+  private(set) var fadingHead = 0
+  let capacity: Int
   private let memory: Int64
   var census: UInt32 = 0
   /// Since when somebody listens to conntrack's events, by the wall clock.
@@ -226,11 +226,12 @@ package struct NATLedger: ~Copyable {
       fading.removeFirst(fadingHead)
       fadingHead = 0
     }
-    let place = Int(note.place)
-    guard entries[place].phase == .glimpsed || entries[place].phase == .ended, entries[place].due == note.due else {
-      return nil
-    }
-    return place
+    return holds(note) ? Int(note.place) : nil
+  }
+
+  func holds(_ note: Fading) -> Bool {
+    let entry = entries[Int(note.place)]
+    return (entry.phase == .glimpsed || entry.phase == .ended) && entry.due == note.due
   }
 
   private mutating func remove(_ place: Int) {

@@ -102,14 +102,15 @@ extension IPProtocol {
 /// number, which is never 0. At most five eighths are used; it doubles beyond that and never shrinks.
 struct PairIndex {
   private var entries = [UInt64](repeating: 0, count: 1024)
-  private var used = 0
+  /// How many insertions it holds.
+  private(set) var count = 0
 
   private var mask: UInt64 { UInt64(entries.count - 1) }
 
   mutating func insert(_ number: UInt32, hash: UInt64) {
-    if (used + 1) * 8 > entries.count * 5 { grow() }
+    if (count + 1) * 8 > entries.count * 5 { grow() }
     place(UInt64(UInt32(truncatingIfNeeded: hash)) << 32 | UInt64(number))
-    used += 1
+    count += 1
   }
 
   private mutating func place(_ entry: UInt64) {
@@ -143,7 +144,7 @@ struct PairIndex {
       }
     }
     entries[Int(hole)] = 0
-    used -= 1
+    count -= 1
   }
 
   /// Calls `body` with each number that may have this hash.
