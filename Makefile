@@ -52,10 +52,11 @@ bench: setup-bench build
 	touch Benchmarks/Package.swift  # or a new source file of the library goes unnoticed
 	swift run -c release --package-path Benchmarks benchmarks $(ARGS)
 
-# An hour: half of it on the decoder, half on capture files.
+# An hour: a third of it on the decoder, on capture files, and on the kernel's messages.
 fuzz: setup-build
-	Tests/Fuzz/run fuzz-decoder 1800
-	Tests/Fuzz/run fuzz-capture 1800
+	Tests/Fuzz/run fuzz-decoder 1200
+	Tests/Fuzz/run fuzz-capture 1200
+	Tests/Fuzz/run fuzz-netlink 1200
 
 install: build
 	install -D -s -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/flowprobe

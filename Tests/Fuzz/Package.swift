@@ -14,6 +14,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let flowMeter = Target.Dependency.product(name: "FlowMeter", package: "flowprobe")
+let flowNetfilter = Target.Dependency.product(name: "FlowNetfilter", package: "flowprobe")
 let flowExport = Target.Dependency.product(name: "FlowExport", package: "flowprobe")
 
 let package = Package(
@@ -23,6 +24,9 @@ let package = Package(
     .target(name: "FuzzChecks", dependencies: [flowMeter], swiftSettings: settings),
     .executableTarget(
       name: "fuzz-decoder", dependencies: ["FuzzChecks", flowMeter], path: "Sources/FuzzDecoder",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "fuzz-netlink", dependencies: ["FuzzChecks", flowMeter, flowNetfilter], path: "Sources/FuzzNetlink",
       swiftSettings: settings),
     .executableTarget(
       name: "fuzz-capture", dependencies: ["FuzzChecks", flowExport, flowMeter], path: "Sources/FuzzCapture",

@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes Seeds/: where the fuzzers begin.
 
-Packets of Tests/Vectors/sample.pcap and Tests/Collectors/vectors.pcap, and some
-made by hand for what those lack. How an input of fuzz-decoder is made up stands
-in Sources/FuzzDecoder/DecoderRun.swift, of fuzz-capture in CaptureRun.swift.
+Packets of Tests/Vectors/sample.pcap and Tests/Collectors/vectors.pcap, messages
+of Tests/Vectors/nflog.txt, conntrack.txt and LinkDatagrams.swift, and some made
+by hand for what those lack. How an input of fuzz-decoder is made up stands in
+Sources/FuzzDecoder/DecoderRun.swift, of fuzz-capture in CaptureRun.swift, of
+fuzz-netlink in NetlinkRun.swift.
 """
 
 import os
 import random
+import re
 import shutil
 import struct
 import sys
@@ -328,13 +331,104 @@ def capture_seeds():
     yield "out-of-order", pcap(made("raw", plain * 2)[::-1], RAW_IN_FILES), 3
 
 
+# Steps of fuzz-netlink --------------------------------------------------------
+
+def datagram(step, octets):
+    return bytes([step]) + struct.pack("<H", len(octets)) + octets
+
+
+LOGGED, EVENT, LISTED, CENSUS, CENSUS_AGAIN, TELL, LINKS, COMPLETE = 0, 1, 2, 3, 11, 5, 6, 7
+DUMP, LOST = 8, 16
+BEGAN, ENDED, COUNTED, GLIMPSED = 0, 16, 32, 48
+PORTS, ECHO, VERSION_6, BOTH = 0, 64, 128, 192
+LITTLE_ROOM, WITH_DETAILS = 2, 4
+
+
+def told(octet):
+    return bytes([TELL, octet])
+
+
+def later(ms):
+    return b"\4" + struct.pack("<H", ms)
+
+
+def recorded_messages(name):
+    """By name, the datagrams of a file of Tests/Vectors."""
+    with open(os.path.join(TESTS, "Vectors", name)) as file:
+        blocks = [block.splitlines() for block in file.read().split("\n\n")]
+    return {lines[0]: bytes.fromhex("".join(line for line in lines[1:] if not line.startswith("#")))
+            for lines in blocks if not lines[0].startswith("#")}
+
+
+def link_datagrams():
+    with open(os.path.join(TESTS, "FlowNetfilterTests", "LinkDatagrams.swift")) as file:
+        return [bytes.fromhex(digits) for digits in re.findall(r'= octets\(\s*"+([0-9a-f\s]+)"', file.read())]
+
+
+def attribute(kind, payload):
+    return struct.pack("<HH", 4 + len(payload), kind) + payload + bytes(-len(payload) % 4)
+
+
+def netlink_seeds():
+    nflog, conntrack, links = recorded_messages("nflog.txt"), recorded_messages("conntrack.txt"), link_datagrams()
+    assert len(nflog) >= 8 and len(conntrack) >= 20 and len(links) >= 6
+    for number, octets in enumerate(nflog.values()):
+        yield f"nflog-{number}", datagram(LOGGED, octets) * 2, WITH_DETAILS if number % 2 else 0
+    yield "nflog-all", b"".join(datagram(LOGGED, octets) for octets in nflog.values()), WITH_DETAILS
+    packet = nflog["FORWARD, cut after 160 octets"]
+    connection = conntrack["new: ICMP, source and identifier translated"]
+    whole = packet[16:] + attribute(0x8012, connection[20:])
+    whole = struct.pack("<IHHII", 16 + len(whole), 0x400, 0, 0, 0) + whole
+    yield "nflog-connection", datagram(LOGGED, whole) + later(1500) + datagram(LOGGED, whole) + later(1500) \
+        + datagram(EVENT, connection) + later(3000), 0
+    yield "nflog-many", datagram(LOGGED, nflog["OUTPUT, of user 1000"] * 130), 0
+
+    begins = [octets for name, octets in conntrack.items() if name.startswith("new: ")]
+    ends = [octets for name, octets in conntrack.items() if name.startswith("destroy: ")]
+    listings = [octets for name, octets in conntrack.items() if name.startswith("listing")]
+    for number, octets in enumerate(begins + ends):
+        yield f"conntrack-{number}", datagram(EVENT, octets), 0
+    events = b"".join(datagram(EVENT, octets) for octets in begins) + later(500) \
+        + b"".join(datagram(EVENT, octets) for octets in ends)
+    census = bytes([CENSUS]) + b"".join(datagram(LISTED, octets) for octets in listings)
+    yield "conntrack-all", events, 0
+    yield "conntrack-little-room", events, LITTLE_ROOM
+    yield "census", census + bytes([CENSUS_AGAIN]), 0
+    yield "census-and-events", census + events + bytes([CENSUS_AGAIN]) + later(3000) + census, 0
+    yield "census-after-events", events + census + bytes([CENSUS_AGAIN]), 0
+
+    for name, kind in (("ports", PORTS), ("echo", ECHO), ("6", VERSION_6), ("both", BOTH)):
+        lives = b"".join(told(kind | number | BEGAN) for number in range(16)) \
+            + b"".join(bytes([COMPLETE, kind | octet]) for octet in range(48)) \
+            + b"".join(told(kind | number | ENDED) for number in range(0, 16, 3))
+        yield f"tell-{name}", lives + later(1000) + lives + later(1500) + lives, 0
+        yield f"tell-{name}-little-room", lives + later(1000) + lives, LITTLE_ROOM
+    orders = [(GLIMPSED, BEGAN, ENDED), (BEGAN, BEGAN, ENDED, ENDED), (ENDED, COUNTED), (COUNTED, BEGAN, ENDED),
+              (GLIMPSED, COUNTED, BEGAN), (BEGAN, ENDED, BEGAN, ENDED, COUNTED)]
+    yield "orders", b"".join(
+        told(number | what) + later(300) + bytes([CENSUS_AGAIN])
+        for number, order in enumerate(orders) for what in order), 0
+    chance = random.Random(2)
+    yield "tell-anything", b"".join(
+        chance.choice([told(chance.randrange(256)), later(chance.randrange(3000)), bytes([CENSUS_AGAIN]),
+                       bytes([COMPLETE, chance.randrange(256)])]) for _ in range(500)), 0
+
+    for number, octets in enumerate(links):
+        yield f"links-{number}", datagram(LINKS | (DUMP if number < 2 else 0), octets), 0
+    yield "links-all", b"".join(datagram(LINKS, octets) for octets in links), 0
+    yield "links-dump", datagram(LINKS | DUMP, links[0]) + datagram(LINKS | LOST, links[2]) \
+        + datagram(LINKS, links[1]) + datagram(LINKS | DUMP, links[0][:152]) + datagram(LINKS, links[1]), 0
+    yield "empty", b"", 0
+
+
 def main():
-    for target in ("decoder", "capture"):
-        shutil.rmtree(os.path.join(HERE, "Seeds", target), ignore_errors=True)
-        os.makedirs(os.path.join(HERE, "Seeds", target))
     inputs = [("decoder", name, bytes([PLACE[link], settings]) + steps)
               for name, steps, link, settings in decoder_seeds()]
     inputs += [("capture", name, file + bytes([settings])) for name, file, settings in capture_seeds()]
+    inputs += [("netlink", name, bytes([settings]) + steps) for name, steps, settings in netlink_seeds()]
+    for target in ("decoder", "capture", "netlink"):
+        shutil.rmtree(os.path.join(HERE, "Seeds", target), ignore_errors=True)
+        os.makedirs(os.path.join(HERE, "Seeds", target))
     for target, name, octets in inputs:
         with open(os.path.join(HERE, "Seeds", target, name), "xb") as file:
             file.write(octets)

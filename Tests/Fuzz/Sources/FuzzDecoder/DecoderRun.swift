@@ -102,7 +102,7 @@ struct DecoderRun: ~Copyable {
     judge(clock)
     // Released fragments alone may fill a batch.
     while batch.isFull { handOver() }
-    reader.withOctets { packet in
+    reader.withOctets(Int(reader.octet() ?? 0)) { packet in
       var metadata = CaptureMetadata(
         time: clock, wireLength: wireLength ?? packet.byteCount, linkType: linkType,
         ingressInterface: interfaces & 15, egressInterface: interfaces >> 4)
