@@ -50,13 +50,15 @@ struct NetlinkRun: ~Copyable {
     while let step = input.octet() {
       switch step & 7 {
       case 0: readLog()
-      case 1: readConntrack { ledger, kind, told, moment, events in
+      case 1:
+        readConntrack { ledger, kind, told, moment, events in
           switch kind {
           case .new: ledger.began(told.connection, at: told.start, moment, &events)
           case .destroy: ledger.ended(told.connection, at: told.stop, traffic: told.traffic, moment, &events)
           }
         }
-      case 2: readConntrack { ledger, kind, told, moment, events in
+      case 2:
+        readConntrack { ledger, kind, told, moment, events in
           if kind == .new { ledger.counted(told.connection, at: told.start, moment, &events) }
         }
       case 3: takeCensus(completesLast: step & 8 != 0)
