@@ -84,6 +84,61 @@ struct LinkHeaderTests {
     #expect(decode(Packets.octets(frame), .ethernet).failure == .notIP)
   }
 
+  /// What is decoded where the source tells the EtherType of what the bytes begin with.
+  private func network(
+    _ etherType: UInt16, _ bytes: [UInt8], outerTag: UInt16 = 0
+  ) -> (observation: PacketObservation, failure: DecodeFailure?) {
+    var metadata = CaptureMetadata(
+      time: Timestamp(milliseconds: 0), wireLength: bytes.count, linkType: .network, ingressInterface: 2)
+    (metadata.etherType, metadata.outerTag) = (etherType, outerTag)
+    var observation = PacketObservation()
+    do throws(DecodeFailure) {
+      _ = unsafe try PacketDecoder().decode(bytes.span.bytes, metadata, into: &observation)
+      return (observation, nil)
+    } catch {
+      return (observation, error)
+    }
+  }
+
+  @Test("a packet without a link header is what its source says it is, in the VLAN whose tag was taken off")
+  func networkHeader() {
+    for tag in [0, 0xa064] as [UInt16] {
+      let ipv4 = network(0x0800, Packets.tcp, outerTag: tag)
+      #expect(ipv4.failure == nil)
+      #expect(ipv4.observation.key.destinationPort == 80)
+      #expect([ipv4.observation.key.outerTag, ipv4.observation.key.innerTag] == [tag, 0])
+      #expect(ipv4.observation.key.ingressInterface == 2)
+      let ipv6 = network(0x86dd, Packets.udpIPv6, outerTag: tag)
+      #expect(ipv6.failure == nil)
+      #expect(ipv6.observation.key.destinationPort == 2000)
+      #expect([ipv6.observation.key.outerTag, ipv6.observation.key.innerTag] == [tag, 0])
+    }
+  }
+
+  @Test("tags that were left are the outer one where none was taken off, else the inner one")
+  func networkTags() {
+    let tagged = Packets.octets("0064 0800") + Packets.tcp
+    #expect(network(0x8100, tagged).observation.key.outerTag == 0x64)
+    #expect(network(0x8100, tagged).observation.key.innerTag == 0)
+    let outer = network(0x8100, tagged, outerTag: 0x2007)
+    #expect([outer.observation.key.outerTag, outer.observation.key.innerTag] == [0x2007, 0x64])
+    let mpls = network(0x8847, Packets.octets("00011140") + Packets.udp)
+    #expect(mpls.observation.key.destinationPort == 53)
+    let pppoe = network(0x8864, Packets.octets("1100 0001 002a 0021") + Packets.udp, outerTag: 7)
+    #expect(pppoe.observation.key.destinationPort == 53)
+    #expect(pppoe.observation.key.outerTag == 7)
+  }
+
+  @Test("without a link header, too, what is no IP is told apart from what is cut short or of another version")
+  func networkFailures() {
+    #expect(network(0x0806, Packets.octets("0001080006040001")).failure == .notIP)
+    #expect(network(0, Packets.tcp).failure == .notIP)
+    #expect(network(0x8100, Packets.octets("0064 08")).failure == .linkHeaderTruncated)
+    #expect(network(0x86dd, Packets.tcp).failure == .ipVersion)
+    #expect(network(0x0800, Packets.udpIPv6).failure == .ipVersion)
+    #expect(network(0x0800, []).failure == .ipv4HeaderTruncated)
+  }
+
   @Test("a version other than the EtherType announces is counted")
   func version() {
     #expect(decode(Packets.ethernet + [0x86, 0xdd] + Packets.tcp, .ethernet).failure == .ipVersion)

@@ -125,6 +125,23 @@ struct NFLogPacketTests {
     #expect([routed.physicalIngressInterface, routed.physicalEgressInterface] == [2, 3])
   }
 
+  @Test("what leaves this host or a device goes out, all else comes in")
+  func direction() throws {
+    #expect(try packet("PREROUTING, marked, with a prefix").direction == .ingress)
+    #expect(try packet("FORWARD, cut after 160 octets").direction == .ingress)
+    #expect(try packet("OUTPUT, of user 1000").direction == .egress)
+    #expect(try packet("bridge, without a tag").direction == .ingress)
+    func direction(_ family: UInt8, _ hook: UInt8) -> FlowDirection? {
+      Self.packets(message(0x0400, [family, 0, 0, 0] + attribute(1, [8, 0, hook, 0]))).first?.direction
+    }
+    // Families IPv4, IPv6 and bridge; hooks PREROUTING, INPUT, FORWARD, OUTPUT, POSTROUTING.
+    for family in [2, 10, 7] as [UInt8] {
+      #expect((0...4).map { direction(family, $0) } == [.ingress, .ingress, .ingress, .egress, .egress])
+    }
+    // Of a device: ingress and egress.
+    #expect((0...1).map { direction(5, $0) } == [.ingress, .egress])
+  }
+
   @Test("what stands before the packet is an Ethernet header only where the device is of Ethernet")
   func hardwareType() {
     var octets = RecordedMessage.nflog("PREROUTING, marked, with a prefix").octets

@@ -63,6 +63,32 @@ struct NFLogReaderTests {
     #expect(packets(names, at: later).allSatisfy { $0.time == later })
   }
 
+  /// The details of the one packet of a message.
+  private func detail(_ name: String, _ wanted: RecordedDetails) -> PacketDetail {
+    var (reader, detail) = (NFLogReader(details: wanted), PacketDetail())
+    _ = read([RecordedMessage.nflog(name).octets], &reader) { detail = $0.detail(of: 0) ?? PacketDetail() }
+    return detail
+  }
+
+  @Test("a bridge's ports are recorded always; addresses, mark and user where they are asked for")
+  func details() {
+    let everything = RecordedDetails(hardwareAddresses: true, mark: true, userID: true)
+    let bridged = "bridge, VLAN 100 with priority 5"
+    let ports = detail(bridged, RecordedDetails())
+    #expect([ports.ingressPhysicalInterface, ports.egressPhysicalInterface] == [2, 3])
+    #expect(ports.sourceMACAddress.isZero && ports.destinationMACAddress.isZero && ports.userID == nil)
+    let whole = detail(bridged, everything)
+    #expect(whole.sourceMACAddress.text == "02:00:00:00:00:01")
+    #expect(whole.destinationMACAddress.text == "02:00:00:00:00:02")
+    #expect(whole.userID == 0)
+    let marked = "PREROUTING, marked, with a prefix"
+    #expect(detail(marked, everything).mark == 0x2a)
+    #expect(detail(marked, RecordedDetails()).isEmpty)
+    #expect(detail("OUTPUT, of user 1000", everything).userID == 1000)
+    #expect(detail("OUTPUT, of user 1000", everything).sourceMACAddress.isZero)
+    #expect(detail("OUTPUT, of user 1000", RecordedDetails()).isEmpty)
+  }
+
   /// A datagram of so many packets, numbered from `first`, and its end.
   private func datagram(_ count: Int, from first: UInt32 = 0) -> [UInt8] {
     let packet = RecordedMessage.nflog("FORWARD, cut after 160 octets").octets
