@@ -59,6 +59,8 @@ struct MeteringOptions: ParsableArguments {
   @Flag(help: "Record the user whose socket sent a flow's first packet; only with --nflog.")
   var uid = false
 
+  @OptionGroup(title: "Selection options") var selection: SelectionOptions
+
   @Argument(
     parsing: .remaining,
     help: ArgumentHelp("Meter only packets that match, as for tcpdump: see pcap-filter(7).", valueName: "filter"))

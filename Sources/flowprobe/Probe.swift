@@ -73,7 +73,8 @@ final class Probe: @unchecked Sendable {
     for (source, counters) in zip(sources, counters) {
       metering.append(
         MeteringProcess(
-          source: source, table: table, fragments: configuration.fragments, counters: counters,
+          source: source, table: table, fragments: configuration.fragments, selection: configuration.selection,
+          counters: counters,
           ownSessions: file == nil ? ownSessions : nil, clock: file == nil ? clock : nil))
     }
   }
@@ -99,11 +100,11 @@ final class Probe: @unchecked Sendable {
     context.started = started
     context.observedFlows = statistics.created
     context.lostInTable = statistics.lost
-    for counters in counters {
-      let statistics = counters.statistics
-      context.ignoredPackets +=
-        statistics.kernelDrops + statistics.unmeteredPackets - statistics[.notIP]
-    }
+    var metered = MeteringStatistics()
+    for counters in counters { metered.add(counters.statistics) }
+    context.ignoredPackets = metered.kernelDrops + metered.unmeteredPackets - metered[.notIP]
+    (context.offered, context.selected) =
+      configuration.table.sampling?.totals(metered, statistics) ?? (.init(), .init())
     context.interfaces = observed?.list ?? []
     return context
   }
@@ -137,7 +138,8 @@ final class Probe: @unchecked Sendable {
       return false
     }
     Summary.print(
-      table, counters, collectors, translations, droppedEvents: natEvents?.dropped, isLive: file == nil)
+      table, counters, collectors, translations, droppedEvents: natEvents?.dropped,
+      sampling: configuration.table.sampling, isLive: file == nil)
     return !hasFailed.load(ordering: .relaxed)
   }
 

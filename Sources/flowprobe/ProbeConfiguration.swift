@@ -22,6 +22,7 @@ struct ProbeConfiguration {
   var completesRecords: Bool
   var details: RecordedDetails
   var fragments: FragmentHandling
+  var selection: PacketSelection
   var table: FlowTable.Configuration
   var destinations: [CollectorAddress]
   var export: ExportConfiguration
@@ -48,8 +49,12 @@ struct ProbeConfiguration {
     table.maxFlows = metering.maxflows
     // The same file gives the same records on every run.
     if metering.read != nil { table.hashSeed = 1 }
+    let sampling = try metering.selection.sampling()
+    table.sampling = sampling
+    selection = PacketSelection(sampling: sampling, seed: table.hashSeed)
     destinations = try export.destinations()
     self.export = export.configuration(readsFile: metering.read != nil)
+    self.export.sampling = sampling
     self.export.natEventCodes = netfilter.natevents ?? .rfc8158
     printsJSON = output.json
   }

@@ -8,11 +8,12 @@ internal import Glibc
 enum Summary {
   static func print(
     _ table: FlowTable, _ counters: [MeteringCounters], _ collectors: [CollectorExporter],
-    _ translations: NATTable?, droppedEvents: UInt64?, isLive: Bool
+    _ translations: NATTable?, droppedEvents: UInt64?, sampling: Sampling?, isLive: Bool
   ) {
     var metered = MeteringStatistics()
     for counters in counters { metered.add(counters.statistics) }
     for line in lines(metered, table.statistics, isLive: isLive) { Console.say(line) }
+    if let sampling { Console.say(line(sampling, metered, table.statistics)) }
     if let translations, let droppedEvents {
       for line in lines(translations.statistics, dropped: droppedEvents) { Console.say(line) }
     }
@@ -66,6 +67,16 @@ enum Summary {
       lines.append("lost in the table: \(text(table.lost)), as the export did not keep up")
     }
     return lines
+  }
+
+  static func line(_ sampling: Sampling, _ metered: MeteringStatistics, _ table: FlowTableStatistics) -> String {
+    let (offered, selected) = sampling.totals(metered, table)
+    let packets = "\(selected.packets) of \(offered.packets) packets"
+    switch sampling.method {
+    case .deterministicFlows, .randomFlows:
+      return "one flow in \(sampling.interval) is exported: \(selected.flows) of \(offered.flows) flows, \(packets)"
+    case .hashedFlows: return "one flow in \(sampling.interval) is metered, by hash: \(packets)"
+    }
   }
 
   static func lines(_ export: ExportStatistics, _ destination: CollectorAddress) -> [String] {

@@ -27,7 +27,7 @@ struct FlowFieldsTests {
     244: ("dot1qPriority", 1), 245: ("dot1qCustomerVlanId", 2), 246: ("dot1qCustomerPriority", 1),
     252: ("ingressPhysicalInterface", 4), 253: ("egressPhysicalInterface", 4), 256: ("ethernetType", 2),
     281: ("postNATSourceIPv6Address", 16), 282: ("postNATDestinationIPv6Address", 16), 295: ("IPSecSPI", 4),
-    371: ("userName", 16),
+    371: ("userName", 16), 48: ("samplerId", 1), 302: ("selectorId", 8),
   ]
   /// Of the options records.
   private static let optionsRegistry: [UInt16: (String, Int)] = [
@@ -37,7 +37,10 @@ struct FlowFieldsTests {
     83: ("interfaceDescription", 64), 152: ("flowStartMilliseconds", 8), 153: ("flowEndMilliseconds", 8),
     160: ("systemInitTimeMilliseconds", 8), 163: ("observedFlowTotalCount", 8), 164: ("ignoredPacketTotalCount", 8),
     166: ("notSentFlowTotalCount", 8), 167: ("notSentPacketTotalCount", 8), 168: ("notSentOctetTotalCount", 8),
-    300: ("observationDomainName", 32),
+    300: ("observationDomainName", 32), 309: ("samplingSize", 4), 310: ("samplingPopulation", 4),
+    318: ("selectorIdTotalPktsObserved", 8), 319: ("selectorIdTotalPktsSelected", 8),
+    390: ("flowSelectorAlgorithm", 2), 394: ("selectorIDTotalFlowsObserved", 8),
+    395: ("selectorIDTotalFlowsSelected", 8), 396: ("samplingFlowInterval", 8), 397: ("samplingFlowSpacing", 8),
   ]
   private static let dialects = [FieldDialect.ipfix, .netFlow9]
 

@@ -14,8 +14,10 @@ struct TableUnderTest: ~Copyable {
     configuration.expiration.activeTimeout = .seconds(active)
     configuration.expiration.inactiveTimeout = .seconds(inactive)
     configuration.maxFlows = maxFlows
-    table = try FlowTable(configuration)
+    try self.init(configuration)
   }
+
+  init(_ configuration: FlowTable.Configuration) throws { table = try FlowTable(configuration) }
 
   mutating func add(
     _ packet: [UInt8], at milliseconds: Int64, direction: FlowDirection? = nil, detail: PacketDetail? = nil

@@ -166,6 +166,23 @@ struct OptionsTests {
     #expect(!configuration.printsJSON)
   }
 
+  @Test("flows are sampled by the table or ahead of it, and collectors are told; by default all are exported")
+  func sampling() throws {
+    func configuration(_ arguments: String) throws -> ProbeConfiguration {
+      let meter = try #require(try metering(arguments))
+      return try ProbeConfiguration(meter.metering, meter.netfilter, meter.export, meter.output)
+    }
+    for arguments in ["-i eth0", "-i eth0 --sampler 0"] {
+      let none = try configuration(arguments)
+      #expect(none.table.sampling == nil && none.export.sampling == nil)
+    }
+    let empty = try Flowprobe.parseAsRoot(["-i", "eth0", "--sampler", ""]) as? Meter
+    #expect(try empty?.metering.selection.sampling() == nil)
+    let hashed = try configuration("-i eth0 --sampler hash:100")
+    #expect(hashed.table.sampling == Sampling(.hashedFlows, interval: 100))
+    #expect(hashed.export.sampling == Sampling(.hashedFlows, interval: 100))
+  }
+
   @Test("list-fields is a command of its own, and needs no interface")
   func listFields() throws {
     #expect(try Flowprobe.parseAsRoot(["list-fields"]) is ListFields)

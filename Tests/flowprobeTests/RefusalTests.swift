@@ -29,6 +29,7 @@ struct RefusalTests {
       ("--natevents=legcay --nflog 5", "'legcay' is invalid"),
       ("--natevents --nat-buffer 64 port 80", "a filter ('port 80') applies to"),
       ("-i eth0 --mark", "--mark and --uid are known of packets that rules log"), ("-r file.pcap --uid", "--nflog"),
+      ("-i eth0 --sampler d:1", "cannot sample flows by 'd:1'; write deterministic:N, random:N or hash:N, with N"),
       ("-i eth0 --no-such-option", "--no-such-option"), ("-i", "-i"),
     ])
   func conflicts(arguments: String, text: String) throws {

@@ -61,6 +61,21 @@ struct SummaryTests {
       ])
   }
 
+  @Test("what sampling was given and took is told, by hash in packets")
+  func sampled() {
+    let table = table {
+      $0.selected = FlowTotals(flows: 1, packets: 5, octets: 6)
+      $0.leftOut = FlowTotals(flows: 2, packets: 7, octets: 8)
+    }
+    let metered = metered { $0.unselectedPackets = 30 }
+    #expect(
+      Summary.line(Sampling(.randomFlows, interval: 3), metered, table)
+        == "one flow in 3 is exported: 1 of 3 flows, 5 of 12 packets")
+    #expect(
+      Summary.line(Sampling(.hashedFlows, interval: 3), metered, table)
+        == "one flow in 3 is metered, by hash: 12 of 42 packets")
+  }
+
   @Test("a destination that took everything has one line")
   func exported() {
     var statistics = ExportStatistics()

@@ -104,6 +104,13 @@ public enum FlowFields {
   static let etherType: Group = [
     Field(256, "ethernetType") { $0.key.version == .v4 ? UInt16(0x0800) : UInt16(0x86dd) }
   ]
+  /// Of sampled Flows: by which sampler, the one that the options records tell of.
+  static let sampler: Group = [samplerID()]
+  static let selector: Group = [selectorID()]
+
+  static func samplerID<Record>() -> Field<Record> { Field(48, "samplerId") { _ in UInt8(1) } }
+  static func selectorID<Record>() -> Field<Record> { Field(302, "selectorId") { _ in UInt64(1) } }
+
   static let direction: Group = [Field(61, "flowDirection") { $0.direction ?? .ingress }]
 
   /// The owner of the sending socket by number: who that is, the names of another machine do not tell.

@@ -68,7 +68,9 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
   private var transport: Transport { Transport(rawValue: rawValue >> 6 & 7) ?? .none }
 
   /// The record's fields in the order of ipt_NETFLOW's blocks, so that its users' collectors see what they know.
-  func fields(for format: FieldDialect) -> [Field<FlowRecord>] {
+  ///
+  /// - Parameter isSampled: whether Flows or packets are sampled: then records say by which sampler.
+  func fields(for format: FieldDialect, isSampled: Bool = false) -> [Field<FlowRecord>] {
     var fields = isIPv6 ? FlowFields.ipv6 : FlowFields.ipv4
     if has(2) { fields += FlowFields.flowLabel }
     if has(1) { fields += isIPv6 ? FlowFields.extensionHeaders : FlowFields.ipv4Options }
@@ -95,6 +97,7 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     }
     if has(4) || has(11) { fields += FlowFields.etherType }
     if has(12) { fields += FlowFields.direction }
+    if isSampled { fields += format == .ipfix ? FlowFields.selector : FlowFields.sampler }
     if has(9) {
       fields += isIPv6 ? FlowFields.postNATIPv6 : FlowFields.postNATIPv4
       if transport == .ports { fields += FlowFields.postNAPT }
@@ -127,8 +130,8 @@ extension FlowFields {
   public static var list: [FieldDescription] {
     var list = FieldList()
     for shape in FlowShape.fullest {
-      list.add(shape.fields(for: .ipfix), to: [.ipfix])
-      list.add(shape.fields(for: .netFlow9), to: [.netFlow9])
+      list.add(shape.fields(for: .ipfix, isSampled: true), to: [.ipfix])
+      list.add(shape.fields(for: .netFlow9, isSampled: true), to: [.netFlow9])
     }
     for shape in NATEventShape.allCases { list.add(shape.fields(.rfc8158), to: [.ipfix, .netFlow9]) }
     return list.lines.sorted { $0.key < $1.key }.map(\.value)

@@ -168,6 +168,25 @@
     }
   }
 
+  /// Takes out the packets whose keys are not selected: they are not metered.
+  mutating func keep(_ selector: KeySelector) {
+    let all = count
+    count = 0
+    for i in 0..<all {
+      guard unsafe selector.selects(observations[i].key) else {
+        statistics.unselectedPackets &+= 1
+        statistics.meteredPackets &-= 1
+        statistics.meteredOctets &-= unsafe UInt64(observations[i].octets)
+        continue
+      }
+      if count < i {
+        unsafe observations[count] = observations[i]
+        if unsafe observations[i].hasDetail { unsafe (details + count).initialize(to: details[i]) }
+      }
+      count += 1
+    }
+  }
+
   private mutating func appendReleased(_ fragment: WaitingFragment) {
     precondition(count <= Self.mostPackets)
     unsafe (observations + count).initialize(to: fragment.observation)

@@ -15,19 +15,23 @@ public final class MeteringProcess {
   /// What was counted so far; any thread.
   public let counters: MeteringCounters
   private let clock: MeteringClock?
+  private let keys: KeySelector?
   private var nextDropReading = Timestamp(milliseconds: 0)
 
   /// - Parameters:
   ///   - fragments: what is done with the later fragments of a datagram; default: they are counted to its first one's
   ///     Flow.
+  ///   - selection: which packets come to the table; default: all.
   ///   - counters: where it counts; default: counters of its own.
   ///   - ownSessions: flowprobe's own export, which is left out; nil where it cannot come by this source.
   ///   - clock: tells the time where no packets do; nil where packets alone tell it: in a file.
   public init(
     source: any PacketSource, table: FlowTable, fragments: FragmentHandling = .track,
-    counters: MeteringCounters = MeteringCounters(), ownSessions: OwnSessions? = nil, clock: MeteringClock? = nil
+    selection: PacketSelection = PacketSelection(), counters: MeteringCounters = MeteringCounters(),
+    ownSessions: OwnSessions? = nil, clock: MeteringClock? = nil
   ) {
     self.clock = clock
+    keys = selection.keys
     self.counters = counters
     self.source = source
     self.table = table
@@ -66,9 +70,11 @@ public final class MeteringProcess {
   public var latestPacket: Timestamp { batch.latest }
 
   private func handOver() -> Bool {
+    if let keys { batch.keep(keys) }
     let isCrowded = batch.count > 0 && table.update(batch)
-    if batch.statistics.observedPackets > 0 || batch.statistics.meteredPackets > 0 {
-      counters.add(batch.statistics)
+    let statistics = batch.statistics
+    if statistics.observedPackets | statistics.meteredPackets | statistics.unselectedPackets > 0 {
+      counters.add(statistics)
       batch.statistics = MeteringStatistics()
     }
     let now = Timestamp.monotonicClock()

@@ -24,8 +24,7 @@ struct FlowSlot {
   var endReason: UInt8
   /// Of the first packet.
   let direction: FlowDirection?
-  /// Whether the first packet's detail stands beside the slot (``SlotPool/details``).
-  let hasDetail: Bool
+  private var marks: UInt8
 
   @inline(__always)
   init(_ observation: borrowing PacketObservation) {
@@ -43,8 +42,26 @@ struct FlowSlot {
     tcpControlBits = observation.tcpControlBits
     endReason = 0
     direction = observation.direction
-    hasDetail = observation.hasDetail
+    marks = observation.hasDetail ? Mark.detail : 0
   }
+
+  private enum Mark {
+    static let detail: UInt8 = 1 << 0
+    static let leftOut: UInt8 = 1 << 1
+  }
+
+  /// Whether the first packet's detail stands beside the slot (``SlotPool/details``).
+  @inline(__always)
+  var hasDetail: Bool { marks & Mark.detail != 0 }
+
+  /// Whether sampling leaves the Flow out of the export.
+  @inline(__always)
+  var isLeftOut: Bool { marks & Mark.leftOut != 0 }
+
+  mutating func leaveOut() { marks |= Mark.leftOut }
+
+  /// What the Flow counts.
+  var totals: FlowTotals { FlowTotals(flows: 1, packets: UInt64(packets), octets: octets) }
 
   /// Adds a packet that is no earlier than the Flow's first and within its timeouts.
   @inline(__always)

@@ -78,10 +78,9 @@ extension FlowStore {
     ended.count += 1
   }
 
+  /// Counts a Flow that does not come to the exporter; no loss is one that it would not have been given.
   mutating func countLoss(_ slot: borrowing FlowSlot) {
-    statistics.lost.flows &+= 1
-    statistics.lost.packets &+= UInt64(slot.packets)
-    statistics.lost.octets &+= slot.octets
+    if slot.isLeftOut { statistics.leftOut.add(slot.totals) } else { statistics.lost.add(slot.totals) }
   }
 
   /// Moves Flows that have ended into `buffer`, as many as fit.
@@ -183,8 +182,19 @@ extension FlowStore {
     _ reference: SlotReference, _ slot: UnsafeMutablePointer<FlowSlot>, _ reason: FlowEndReason,
     into buffer: inout FlowRecordBuffer
   ) {
+    if selector != nil, unsafe !isSelected(slot.pointee) {
+      release(reference)
+      return
+    }
     let detail = unsafe slot.pointee.hasDetail ? detail(reference).pointee : nil
     unsafe buffer.append(slot.pointee.record(addresses: addresses(of: slot), detail: detail, reason))
     release(reference)
+  }
+
+  /// Whether sampling lets a Flow that has ended be exported; counts it.
+  @inline(never)
+  private mutating func isSelected(_ slot: borrowing FlowSlot) -> Bool {
+    if slot.isLeftOut { statistics.leftOut.add(slot.totals) } else { statistics.selected.add(slot.totals) }
+    return !slot.isLeftOut
   }
 }

@@ -36,6 +36,8 @@ internal import CShims
     var capacity: Int
     /// How many Flows may wait for the exporter.
     var patience: Int
+    /// Which Flows are exported; nil: all.
+    var selector: FlowSelector?
   }
 
   /// The index starts with this many entries.
@@ -58,6 +60,7 @@ internal import CShims
   /// Flows taken off the wheel because their bucket is due, and not looked at yet.
   var due = SlotReference.none
   var ended = FlowChain()
+  var selector: FlowSelector?
   var statistics = FlowTableStatistics()
 
   init(_ share: Share) {
@@ -71,6 +74,7 @@ internal import CShims
     patience = unsafe share.patience
     unsafe ipv4 = unsafe SlotFamily(share.ipv4)
     unsafe ipv6 = unsafe SlotFamily(share.ipv6)
+    selector = unsafe share.selector
     wheel = FlowWheel(horizonMilliseconds: min(expiration.active, expiration.inactive))
   }
 
@@ -143,7 +147,14 @@ internal import CShims
     }
     statistics.created &+= 1
     unsafe slot.pointee = FlowSlot(observation)
+    if selector != nil { unsafe sample(slot) }
     if observation.hasDetail { unsafe self.detail(reference).initialize(to: detail.value) }
+  }
+
+  /// Decides whether a Flow that begins is exported.
+  @inline(never)
+  private mutating func sample(_ slot: UnsafeMutablePointer<FlowSlot>) {
+    if !(selector?.selects() ?? true) { unsafe slot.pointee.leaveOut() }
   }
 
   @inline(__always)
@@ -160,6 +171,7 @@ internal import CShims
     let reference = allocate(isIPv6: isIPv6)
     let slot = unsafe slot(reference)
     unsafe slot.initialize(to: FlowSlot(observation))
+    if selector != nil { unsafe sample(slot) }
     if isIPv6 {
       let (source, destination) = (observation.key.source, observation.key.destination)
       unsafe slot.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) {
@@ -220,6 +232,10 @@ public struct FlowTableStatistics: Sendable {
   public var evicted: UInt64 = 0
   /// Flow Records dropped because the exporter did not take them in time, and what they had counted.
   public var lost = FlowTotals()
+  /// Flow Records that ended and sampling took, and what they counted; zero where the table does not sample.
+  public var selected = FlowTotals()
+  /// Flow Records that ended and sampling left out, and what they counted.
+  public var leftOut = FlowTotals()
 
   public init() {}
 
@@ -230,6 +246,8 @@ public struct FlowTableStatistics: Sendable {
     searched &+= other.searched
     evicted &+= other.evicted
     lost.add(other.lost)
+    selected.add(other.selected)
+    leftOut.add(other.leftOut)
   }
 }
 

@@ -29,6 +29,10 @@ internal import Synchronization
     /// bucket. With a seed the same packets leave the same records in the same order, also when the table is full.
     public var hashSeed: UInt64?
 
+    /// Which of the Flows are exported when they end; nil, the default: all. Of what is chosen ahead of the table
+    /// (``PacketSelection``) it knows nothing.
+    public var sampling: Sampling?
+
     public init() {}
   }
 
@@ -73,13 +77,24 @@ internal import Synchronization
     ipv4 = try SlotPool(stride: MemoryLayout<FlowSlot>.stride, capacity: slots)
     ipv6 = try SlotPool(stride: MemoryLayout<FlowSlotIPv6>.stride, capacity: slots)
     unsafe stripes = .allocate(capacity: stripeCount)
+    let selectors = Self.selectors(configuration, count: stripeCount)
     for stripe in 0..<stripeCount {
       let share = unsafe FlowStore.Share(
         index: index.base.assumingMemoryBound(to: UInt64.self) + stripe * indexStride,
         maskHint: maskHints + stripe, ipv4: ipv4, ipv6: ipv6, hash: hash,
         expiration: FlowExpiration.Milliseconds(configuration.expiration), capacity: capacity,
-        patience: patience)
+        patience: patience, selector: selectors[stripe])
       unsafe (stripes + stripe).initialize(to: Mutex(FlowStore(share)))
+    }
+  }
+
+  /// A selector for each stripe, or none.
+  private static func selectors(_ configuration: Configuration, count: Int) -> [FlowSelector?] {
+    var seeds = SplitMix64(state: configuration.hashSeed ?? UInt64.random(in: .min ... .max))
+    let numbers = configuration.sampling?.method == .deterministicFlows ? FlowNumbers() : nil
+    return (0..<count).map { _ in
+      guard let sampling = configuration.sampling, sampling.method != .hashedFlows else { return nil }
+      return FlowSelector(interval: sampling.interval, numbers: numbers, seed: seeds.next())
     }
   }
 
