@@ -13,9 +13,22 @@ struct SelectionOptions: ParsableArguments {
       """, valueName: "mode:N"))
   var sampler = ""
 
+  @Option(
+    name: .customLong("packet-sampling"),
+    help: ArgumentHelp("Meter one packet in N of each source, 2 to 16383; 0 is all.", valueName: "N"))
+  var packetSampling = 0
+
   func validate() throws { _ = try sampling() }
 
-  func sampling() throws -> Sampling? { try refused { () throws(SelectionError) in try Sampling.flows(sampler) } }
+  func sampling() throws -> Sampling? {
+    let flows = try refused { () throws(SelectionError) in try Sampling.flows(sampler) }
+    guard packetSampling != 0 else { return flows }
+    guard flows == nil else {
+      throw ValidationError("--sampler chooses flows and --packet-sampling packets; give one of the two.")
+    }
+    try MeteringOptions.check("--packet-sampling", packetSampling, Sampling.intervals)
+    return Sampling(.packets, interval: packetSampling)
+  }
 
   /// What the parts refuse in their words, the parser refuses in the same.
   private func refused<Value>(_ body: () throws(SelectionError) -> Value) throws -> Value {

@@ -76,6 +76,7 @@ enum Summary {
     case .deterministicFlows, .randomFlows:
       return "one flow in \(sampling.interval) is exported: \(selected.flows) of \(offered.flows) flows, \(packets)"
     case .hashedFlows: return "one flow in \(sampling.interval) is metered, by hash: \(packets)"
+    case .packets: return "one packet in \(sampling.interval) is metered: \(packets)"
     }
   }
 

@@ -38,6 +38,8 @@ struct FlowFieldsTests {
     160: ("systemInitTimeMilliseconds", 8), 163: ("observedFlowTotalCount", 8), 164: ("ignoredPacketTotalCount", 8),
     166: ("notSentFlowTotalCount", 8), 167: ("notSentPacketTotalCount", 8), 168: ("notSentOctetTotalCount", 8),
     300: ("observationDomainName", 32), 309: ("samplingSize", 4), 310: ("samplingPopulation", 4),
+    302: ("selectorId", 8), 304: ("selectorAlgorithm", 2), 305: ("samplingPacketInterval", 4),
+    306: ("samplingPacketSpace", 4),
     318: ("selectorIdTotalPktsObserved", 8), 319: ("selectorIdTotalPktsSelected", 8),
     390: ("flowSelectorAlgorithm", 2), 394: ("selectorIDTotalFlowsObserved", 8),
     395: ("selectorIDTotalFlowsSelected", 8), 396: ("samplingFlowInterval", 8), 397: ("samplingFlowSpacing", 8),

@@ -28,11 +28,13 @@ struct SamplingAnnouncementTests {
   private static let deterministic = Sampling(.deterministicFlows, interval: 1000)
   private static let random = Sampling(.randomFlows, interval: 100)
   private static let hashed = Sampling(.hashedFlows, interval: 16_383)
+  private static let packets = Sampling(.packets, interval: 1000)
 
   @Test("34 and 50 say one of how many, in four octets; 35 and 49 whether by rule or by chance; 48 is 1")
   func rates() {
     for (sampling, interval, mode) in [
-      (Self.deterministic, "000003e8", "01"), (Self.random, "00000064", "02"), (Self.hashed, "00003fff", "02"),
+      (Self.deterministic, "000003e8", "01"), (Self.packets, "000003e8", "01"), (Self.random, "00000064", "02"),
+      (Self.hashed, "00003fff", "02"),
     ] {
       #expect(octets(of: .sampling, sampling) == FlowExportTests.octets("01020304" + interval + mode))
       #expect(octets(of: .sampler, sampling) == FlowExportTests.octets("01020304 01" + mode + interval))
@@ -43,28 +45,36 @@ struct SamplingAnnouncementTests {
     }
   }
 
-  @Test("IPFIX tells of the selector: systematic count-based 1 and N - 1, else random 1 out of N")
+  @Test("IPFIX tells of the selector: systematic count-based 1 and N - 1, of flows or packets, else random 1 out of N")
   func selectors() {
     #expect(
       octets(of: .countSelector, Self.deterministic)
-        == FlowExportTests.octets("0000000000000001 0001 0000000000000001 00000000000003e7"))
+        == FlowExportTests.octets("01020304 0000000000000001 0001 0000000000000001 00000000000003e7"))
     #expect(
-      octets(of: .randomSelector, Self.random) == FlowExportTests.octets("0000000000000001 0003 00000001 00000064"))
+      octets(of: .packetSelector, Self.packets)
+        == FlowExportTests.octets("01020304 0000000000000001 0001 00000001 000003e7"))
     #expect(
-      octets(of: .randomSelector, Self.hashed) == FlowExportTests.octets("0000000000000001 0003 00000001 00003fff"))
+      octets(of: .randomSelector, Self.random)
+        == FlowExportTests.octets("01020304 0000000000000001 0003 00000001 00000064"))
+    #expect(
+      octets(of: .randomSelector, Self.hashed)
+        == FlowExportTests.octets("01020304 0000000000000001 0003 00000001 00003fff"))
   }
 
   @Test("IPFIX tells what was offered and selected, in flows and packets; by hash in packets alone")
   func statistics() {
     let period = "0000018bcfe5687b 0000018bcfe57198"
     let packets = "0000000000001388 0000000000000032" + period
+    #expect(octets(of: .packetSelection, Self.packets) == FlowExportTests.octets("0000000000000001" + packets))
     #expect(
       octets(of: .flowSelection, Self.random)
         == FlowExportTests.octets("0000000000000001 00000000000003e8 000000000000000a" + packets))
     #expect(octets(of: .packetSelection, Self.hashed) == FlowExportTests.octets("0000000000000001" + packets))
   }
 
-  @Test("their templates have the selector as scope, and come behind those that there are without sampling")
+  @Test(
+    "their templates have the observation domain or, of the statistics, the selector as scope, and come behind those that there are without sampling"
+  )
   func templates() {
     func templates(_ sampling: Sampling?) -> [[UInt8]] {
       let run = EncoderRun(.ipfix, sampling: sampling)
@@ -77,12 +87,15 @@ struct SamplingAnnouncementTests {
     #expect(Array(count.prefix(7)) == without)
     #expect(
       Array(count.dropFirst(7)) == [
-        FlowExportTests.octets("0107 0004 0001 012e 0008 0186 0002 018c 0008 018d 0008"),
+        FlowExportTests.octets("0107 0005 0001 0095 0004 012e 0008 0186 0002 018c 0008 018d 0008"),
         FlowExportTests.octets("0108 0007 0001 012e 0008 018a 0008 018b 0008 013e 0008 013f 0008 0098 0008 0099 0008"),
       ])
     #expect(
+      templates(Self.packets)[7]
+        == FlowExportTests.octets("0107 0005 0001 0095 0004 012e 0008 0130 0002 0131 0004 0132 0004"))
+    #expect(
       Array(templates(Self.hashed).dropFirst(7)) == [
-        FlowExportTests.octets("0107 0004 0001 012e 0008 0186 0002 0135 0004 0136 0004"),
+        FlowExportTests.octets("0107 0005 0001 0095 0004 012e 0008 0186 0002 0135 0004 0136 0004"),
         FlowExportTests.octets("0108 0005 0001 012e 0008 013e 0008 013f 0008 0098 0008 0099 0008"),
       ])
   }
@@ -126,6 +139,7 @@ struct SamplingAnnouncementTests {
   func netFlow5() {
     for (sampling, expected) in [
       (nil, 0), (Self.deterministic, 0x43e8), (Self.random, 0x8064), (Self.hashed, 0xbfff),
+      (Self.packets, 0x43e8),
     ] as [(Sampling?, Int)] {
       let run = EncoderRun(.netFlow5, sampling: sampling)
       run.append([Sample.tcp])

@@ -158,6 +158,36 @@ struct SamplingTests {
     #expect(try meter(packets, sampling, seed: 8).0.flows != totals.flows)
   }
 
+  @Test("packets: the first of each N is metered, the others are counted and not looked at")
+  func packets() {
+    var batch = PacketBatch(packetInterval: 3)
+    for number in 0..<10 { batch.append(number % 3 == 1 ? [0xff] : Self.udp(number), at: Int64(number)) }
+    #expect((0..<batch.count).map { batch[$0].key.sourcePort } == [0, 3, 6, 9])
+    #expect(batch.statistics.observedPackets == 10)
+    #expect(batch.statistics.meteredPackets == 4)
+    #expect(batch.statistics.unselectedPackets == 6)
+    #expect(batch.statistics.unmeteredPackets == 0)
+    // The count goes on from batch to batch.
+    batch.reset(at: nil)
+    for number in 10..<15 { batch.append(Self.udp(number), at: Int64(number)) }
+    #expect((0..<batch.count).map { batch[$0].key.sourcePort } == [12])
+    // Time is that of all packets.
+    #expect(batch.latest == Timestamp(milliseconds: 14))
+  }
+
+  @Test("packets: each source counts for itself, and of M packets one in N is metered, rounded up")
+  func packetsOfSources() throws {
+    let sampling = Sampling(.packets, interval: 100)
+    for count in [1, 100, 101, 1000] {
+      let (totals, statistics) = try meter((0..<count).map { Self.udp($0) }, sampling)
+      #expect(totals.packets == UInt64((count + 99) / 100))
+      #expect(statistics.observedPackets == UInt64(count))
+      #expect(statistics.unselectedPackets == UInt64(count) - totals.packets)
+      let (offered, selected) = sampling.totals(statistics, FlowTableStatistics())
+      #expect((offered.packets, selected.packets) == (UInt64(count), totals.packets))
+    }
+  }
+
   @Test("hash: what is left of a batch keeps its order and its details")
   func compaction() {
     var batch = PacketBatch()

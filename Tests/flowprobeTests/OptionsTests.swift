@@ -166,7 +166,7 @@ struct OptionsTests {
     #expect(!configuration.printsJSON)
   }
 
-  @Test("flows are sampled by the table or ahead of it, and collectors are told; by default all are exported")
+  @Test("flows or packets are sampled, and collectors are told; by default all are exported")
   func sampling() throws {
     func configuration(_ arguments: String) throws -> ProbeConfiguration {
       let meter = try #require(try metering(arguments))
@@ -178,6 +178,8 @@ struct OptionsTests {
     }
     let empty = try Flowprobe.parseAsRoot(["-i", "eth0", "--sampler", ""]) as? Meter
     #expect(try empty?.metering.selection.sampling() == nil)
+    let packets = try configuration("--nflog 5 --packet-sampling 1000 --sampler 0")
+    #expect(packets.export.sampling == Sampling(.packets, interval: 1000))
     let hashed = try configuration("-i eth0 --sampler hash:100")
     #expect(hashed.table.sampling == Sampling(.hashedFlows, interval: 100))
     #expect(hashed.export.sampling == Sampling(.hashedFlows, interval: 100))

@@ -30,6 +30,11 @@ struct RefusalTests {
       ("--natevents --nat-buffer 64 port 80", "a filter ('port 80') applies to"),
       ("-i eth0 --mark", "--mark and --uid are known of packets that rules log"), ("-r file.pcap --uid", "--nflog"),
       ("-i eth0 --sampler d:1", "cannot sample flows by 'd:1'; write deterministic:N, random:N or hash:N, with N"),
+      ("-i eth0 --packet-sampling 1", "--packet-sampling 1 is out of range; give 2 to 16383."),
+      ("-i eth0 --packet-sampling 16384", "--packet-sampling 16384 is out of range; give 2 to 16383."),
+      (
+        "-i eth0 --packet-sampling 10 --sampler r:10", "--sampler chooses flows and --packet-sampling packets; give one"
+      ),
       ("-i eth0 --no-such-option", "--no-such-option"), ("-i", "-i"),
     ])
   func conflicts(arguments: String, text: String) throws {

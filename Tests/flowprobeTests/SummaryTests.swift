@@ -61,7 +61,7 @@ struct SummaryTests {
       ])
   }
 
-  @Test("what sampling was given and took is told, by hash in packets")
+  @Test("what sampling was given and took is told, by hash and of packets in packets")
   func sampled() {
     let table = table {
       $0.selected = FlowTotals(flows: 1, packets: 5, octets: 6)
@@ -74,6 +74,9 @@ struct SummaryTests {
     #expect(
       Summary.line(Sampling(.hashedFlows, interval: 3), metered, table)
         == "one flow in 3 is metered, by hash: 12 of 42 packets")
+    let observed = self.metered { ($0.observedPackets, $0.unselectedPackets) = (31, 20) }
+    #expect(
+      Summary.line(Sampling(.packets, interval: 3), observed, table) == "one packet in 3 is metered: 11 of 31 packets")
   }
 
   @Test("a destination that took everything has one line")

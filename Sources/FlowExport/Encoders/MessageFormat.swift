@@ -133,6 +133,6 @@ enum OptionsScope: Sendable {
   case observationDomain
   /// exportingProcessId; in v9 the system.
   case exportingProcess
-  /// selectorId: what is told of sampling (RFC 5476 section 6.5.2). Of IPFIX only.
+  /// selectorId: what was sampled. Of IPFIX only.
   case selector
 }

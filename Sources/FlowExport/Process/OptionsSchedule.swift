@@ -40,6 +40,7 @@ struct OptionsSchedule {
     var kinds: [OptionsKind] = []
     if now >= nextDescription {
       nextDescription = now.advanced(byMilliseconds: Self.descriptionInterval)
+      // Ahead of the rate: goflow2 takes samplingPacketInterval for it, and what it finds last.
       kinds += sampling.map { [OptionsKind.selector(of: $0)] } ?? []
       kinds += [.sampling, .sampler, .system, .interface]
       knownInterfaces = []

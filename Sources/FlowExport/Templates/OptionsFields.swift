@@ -64,6 +64,7 @@ enum OptionsKind: CaseIterable, Sendable {
   // What samples, by its method, and how much it took.
   case countSelector
   case randomSelector
+  case packetSelector
   case flowSelection
   case packetSelection
 
@@ -76,20 +77,28 @@ enum OptionsKind: CaseIterable, Sendable {
     return always + [selector(of: sampling), statistics(of: sampling)]
   }
 
-  /// What tells of a way to sample.
+  /// What tells of a way to sample. The selector is no scope there, where collectors that look for it (akvorado, nfdump)
+  /// would not see it; ipt_NETFLOW has it so too.
   static func selector(of sampling: Sampling) -> OptionsKind {
-    sampling.method == .deterministicFlows ? .countSelector : .randomSelector
+    switch sampling.method {
+    case .deterministicFlows: .countSelector
+    case .randomFlows, .hashedFlows: .randomSelector
+    case .packets: .packetSelector
+    }
   }
 
-  /// What tells how much was taken: of Flows that no packet came of to the table, nobody knows how many they are.
+  /// What tells how much was taken: of Flows of which no packet came to the table, nobody knows how many they are.
   static func statistics(of sampling: Sampling) -> OptionsKind {
-    sampling.method == .hashedFlows ? .packetSelection : .flowSelection
+    switch sampling.method {
+    case .deterministicFlows, .randomFlows: .flowSelection
+    case .hashedFlows, .packets: .packetSelection
+    }
   }
 
   var scope: OptionsScope {
     switch self {
     case .exportingReliability: .exportingProcess
-    case .countSelector, .randomSelector, .flowSelection, .packetSelection: .selector
+    case .flowSelection, .packetSelection: .selector
     default: .observationDomain
     }
   }
@@ -144,6 +153,7 @@ enum OptionsKind: CaseIterable, Sendable {
       ]
     case .countSelector:
       [
+        FlowFields.selectorID(),
         Field(390, "flowSelectorAlgorithm") { _ in UInt16(1) },  // systematic count-based
         Field(396, "samplingFlowInterval") { _ in UInt64(1) },
         Field(397, "samplingFlowSpacing") { UInt64($0.samplingInterval) - 1 },
@@ -152,9 +162,17 @@ enum OptionsKind: CaseIterable, Sendable {
       // By hash too: with a seed that nobody knows which Flows are taken is chance, and none of the registry's hash
       // functions is ours.
       [
+        FlowFields.selectorID(),
         Field(390, "flowSelectorAlgorithm") { _ in UInt16(3) },  // random n-out-of-N
         Field(309, "samplingSize") { _ in UInt32(1) },
         Field(310, "samplingPopulation", \.samplingInterval),
+      ]
+    case .packetSelector:
+      [
+        FlowFields.selectorID(),
+        Field(304, "selectorAlgorithm") { _ in UInt16(1) },  // systematic count-based
+        Field(305, "samplingPacketInterval") { _ in UInt32(1) },
+        Field(306, "samplingPacketSpace") { $0.samplingInterval - 1 },
       ]
     case .flowSelection:
       [
@@ -170,7 +188,8 @@ extension OptionsKind {
   private static let selectedPackets: [Field<ExporterOptions>] = [
     Field(318, "selectorIdTotalPktsObserved", \.offered.packets),
     Field(319, "selectorIdTotalPktsSelected", \.selected.packets),
-    .wallTime(152, "flowStartMilliseconds", \.started),
+    // The packets of a file may have come long before the program began.
+    Field(152, "flowStartMilliseconds") { min($0.started, $0.now) },
     .wallTime(153, "flowEndMilliseconds", \.now),
   ]
 }

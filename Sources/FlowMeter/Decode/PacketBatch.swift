@@ -28,17 +28,25 @@
   private var own: [OwnSession] = []
   private var ownVersion = -1
 
+  /// One packet of so many is taken; 0: all are.
+  private let packetInterval: UInt32
+  /// How many are left out before the next is taken.
+  private var packetsToSkip: UInt32 = 0
+
   private let decoder = PacketDecoder()
   private let fragments: FragmentTracker
   private let tracksFragments: Bool
 
   /// - Parameters:
   ///   - fragments: `.zero` meters later fragments with ports 0 (ipt_NETFLOW's way); default `.track`.
+  ///   - packetInterval: samples packets: of so many, one by one, the first is taken; default 0: all are.
   ///   - ownSessions: conversations that are left out: flowprobe's own export; nil where none can come.
   ///   - hashSeed: as in ``FlowTable/Configuration``.
   public init(
-    fragments: FragmentHandling = .track, ownSessions: OwnSessions? = nil, hashSeed: UInt64? = nil
+    fragments: FragmentHandling = .track, packetInterval: UInt32 = 0, ownSessions: OwnSessions? = nil,
+    hashSeed: UInt64? = nil
   ) {
+    self.packetInterval = packetInterval
     self.fragments = FragmentTracker(hashSeed: hashSeed)
     self.ownSessions = ownSessions
     unsafe observations = .allocate(capacity: Self.mostPackets + 1)
@@ -96,6 +104,7 @@
     statistics.observedPackets &+= 1
     let time = metadata.time.clampedToPlausible
     latest = max(latest, time)
+    if packetInterval != 0, skips() { return }
     let place = unsafe observations + count
     unsafe place.initialize(to: PacketObservation())
     do throws(DecodeFailure) {
@@ -119,6 +128,17 @@
     } else {
       unsafe appendFragment(place)
     }
+  }
+
+  /// Whether sampling leaves the next packet out.
+  private mutating func skips() -> Bool {
+    guard packetsToSkip > 0 else {
+      packetsToSkip = packetInterval - 1
+      return false
+    }
+    packetsToSkip -= 1
+    statistics.unselectedPackets &+= 1
+    return true
   }
 
   /// Empties the batch for the next round, in which fragments that have waited too long come first.

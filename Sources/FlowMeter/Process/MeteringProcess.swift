@@ -21,7 +21,7 @@ public final class MeteringProcess {
   /// - Parameters:
   ///   - fragments: what is done with the later fragments of a datagram; default: they are counted to its first one's
   ///     Flow.
-  ///   - selection: which packets come to the table; default: all.
+  ///   - selection: which packets are metered; default: all.
   ///   - counters: where it counts; default: counters of its own.
   ///   - ownSessions: flowprobe's own export, which is left out; nil where it cannot come by this source.
   ///   - clock: tells the time where no packets do; nil where packets alone tell it: in a file.
@@ -36,7 +36,8 @@ public final class MeteringProcess {
     self.source = source
     self.table = table
     batch = PacketBatch(
-      fragments: fragments, ownSessions: ownSessions, hashSeed: table.configuration.hashSeed)
+      fragments: fragments, packetInterval: selection.packetInterval, ownSessions: ownSessions,
+      hashSeed: table.configuration.hashSeed)
   }
 
   /// One round: the packets at hand, at most a batch.

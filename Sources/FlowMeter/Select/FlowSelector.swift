@@ -58,6 +58,8 @@ struct KeySelector: Sendable {
 /// What is done with packets between their source and the table.
 public struct PacketSelection: Sendable {
   let keys: KeySelector?
+  /// One packet of so many is decoded; 0: all are.
+  let packetInterval: UInt32
 
   /// - Parameters:
   ///   - sampling: of packets or by hash; what chooses Flows otherwise is the table's. Default: none.
@@ -67,5 +69,6 @@ public struct PacketSelection: Sendable {
     keys = sampling.flatMap {
       $0.method == .hashedFlows ? KeySelector(interval: $0.interval, seed: seed) : nil
     }
+    packetInterval = sampling.flatMap { $0.method == .packets ? UInt32($0.interval) : nil } ?? 0
   }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which part of the Flows is exported, for who cannot take all of them: one of so many.
+/// Which part of the packets is metered or of the Flows exported, for who cannot take all of them: one of so many.
 ///
+/// Of one of the two ways: a rate of both together would tell of neither what it is.
 /// Counters are not scaled: a collector is told the rate, and multiplies.
 public struct Sampling: Hashable, Sendable {
   public enum Method: Sendable {
@@ -13,6 +14,9 @@ public struct Sampling: Hashable, Sendable {
     /// Flows by a hash of their key, under a seed of its own: those of one key in N are metered, and no packet of
     /// another comes to the table. A key is chosen or not for as long as the program runs.
     case hashedFlows
+    /// Packets by their number, each source by itself: one is metered, and N − 1 are left out before they are decoded
+    /// (RFC 5475 section 5.1, systematic count-based).
+    case packets
   }
 
   /// What N can be: NetFlow v5 has 14 bits for it.
@@ -28,8 +32,8 @@ public struct Sampling: Hashable, Sendable {
     (self.method, self.interval) = (method, interval)
   }
 
-  /// Whether which Flows are taken follows from their number alone, and not from chance or a hash.
-  public var isDeterministic: Bool { method == .deterministicFlows }
+  /// Whether what is taken follows from its number alone, and not from chance or a hash.
+  public var isDeterministic: Bool { method == .deterministicFlows || method == .packets }
 
   /// What was given to the sampling and what it took: of Flows that have ended, or, where packets are chosen ahead of
   /// the table, of packets.
@@ -45,6 +49,11 @@ public struct Sampling: Hashable, Sendable {
       return (
         FlowTotals(packets: metered.meteredPackets &+ metered.unselectedPackets),
         FlowTotals(packets: metered.meteredPackets)
+      )
+    case .packets:
+      return (
+        FlowTotals(packets: metered.observedPackets),
+        FlowTotals(packets: metered.observedPackets &- metered.unselectedPackets)
       )
     }
   }

@@ -93,8 +93,12 @@ internal import Synchronization
     var seeds = SplitMix64(state: configuration.hashSeed ?? UInt64.random(in: .min ... .max))
     let numbers = configuration.sampling?.method == .deterministicFlows ? FlowNumbers() : nil
     return (0..<count).map { _ in
-      guard let sampling = configuration.sampling, sampling.method != .hashedFlows else { return nil }
-      return FlowSelector(interval: sampling.interval, numbers: numbers, seed: seeds.next())
+      guard let sampling = configuration.sampling else { return nil }
+      switch sampling.method {
+      case .deterministicFlows, .randomFlows:
+        return FlowSelector(interval: sampling.interval, numbers: numbers, seed: seeds.next())
+      case .hashedFlows, .packets: return nil
+      }
     }
   }
 
