@@ -139,7 +139,7 @@ final class Probe: @unchecked Sendable {
     }
     Summary.print(
       table, counters, collectors, translations, droppedEvents: natEvents?.dropped,
-      sampling: configuration.table.sampling, isLive: file == nil)
+      configuration.selection, sampling: configuration.table.sampling, isLive: file == nil)
     return !hasFailed.load(ordering: .relaxed)
   }
 

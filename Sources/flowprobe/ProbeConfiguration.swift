@@ -51,7 +51,8 @@ struct ProbeConfiguration {
     if metering.read != nil { table.hashSeed = 1 }
     let sampling = try metering.selection.sampling()
     table.sampling = sampling
-    selection = PacketSelection(sampling: sampling, seed: table.hashSeed)
+    selection = PacketSelection(
+      sampling: sampling, aggregation: try metering.selection.aggregationRules(), seed: table.hashSeed)
     destinations = try export.destinations()
     self.export = export.configuration(readsFile: metering.read != nil)
     self.export.sampling = sampling

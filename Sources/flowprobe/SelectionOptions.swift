@@ -18,7 +18,22 @@ struct SelectionOptions: ParsableArguments {
     help: ArgumentHelp("Meter one packet in N of each source, 2 to 16383; 0 is all.", valueName: "N"))
   var packetSampling = 0
 
-  func validate() throws { _ = try sampling() }
+  @Option(
+    help: ArgumentHelp(
+      """
+      Make one flow of many, by rules apart by commas: address/length=length cuts IPv4 addresses of a network, \
+      ports=port replaces ports; may be given several times.
+      """, valueName: "rules"))
+  var aggregation: [String] = []
+
+  func validate() throws {
+    _ = try sampling()
+    _ = try aggregationRules()
+  }
+
+  func aggregationRules() throws -> AggregationRules? {
+    try refused { () throws(SelectionError) in try AggregationRules.parse(aggregation.joined(separator: ",")) }
+  }
 
   func sampling() throws -> Sampling? {
     let flows = try refused { () throws(SelectionError) in try Sampling.flows(sampler) }

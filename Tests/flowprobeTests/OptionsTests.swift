@@ -185,6 +185,14 @@ struct OptionsTests {
     #expect(hashed.export.sampling == Sampling(.hashedFlows, interval: 100))
   }
 
+  @Test("aggregation rules come from one list or several")
+  func aggregation() throws {
+    let meter = try #require(try metering("-i eth0 --aggregation 10.0.0.0/8=24,80=1 --aggregation 1-2=3"))
+    let configuration = try ProbeConfiguration(meter.metering, meter.netfilter, meter.export, meter.output)
+    #expect(configuration.selection.aggregation?.rules.map(\.description) == ["10.0.0.0/8=24", "80=1", "1-2=3"])
+    #expect(try metering("-i eth0")?.metering.selection.aggregationRules() == nil)
+  }
+
   @Test("list-fields is a command of its own, and needs no interface")
   func listFields() throws {
     #expect(try Flowprobe.parseAsRoot(["list-fields"]) is ListFields)

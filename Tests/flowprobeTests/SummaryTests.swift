@@ -79,6 +79,16 @@ struct SummaryTests {
       Summary.line(Sampling(.packets, interval: 3), observed, table) == "one packet in 3 is metered: 11 of 31 packets")
   }
 
+  @Test("of each aggregation rule it is told how often it was used")
+  func aggregation() throws {
+    let rules = try AggregationRules.parse("10.0.0.0/8=24,80-90=0")
+    #expect(
+      Summary.lines(rules, [5, 0]) == [
+        "aggregation rule 10.0.0.0/8=24: used 5 times", "aggregation rule 80-90=0: used 0 times",
+      ])
+    #expect(Summary.lines(nil, []) == [])
+  }
+
   @Test("a destination that took everything has one line")
   func exported() {
     var statistics = ExportStatistics()

@@ -93,7 +93,10 @@ final class NetFlow5Encoder: MessageEncoder {
     records.append(record.tcpControlBits)
     records.append(record.key.protocol)
     records.append(record.key.classOfService)
-    records.append(zeros: 8)
+    records.append(zeros: 4)
+    records.append(record.sourcePrefixLength)
+    records.append(record.destinationPrefixLength)
+    records.append(zeros: 2)
     flows.flows += 1
     flows.packets += packets
     flows.octets += octets

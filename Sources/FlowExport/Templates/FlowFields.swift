@@ -17,6 +17,11 @@ public enum FlowFields {
     Field(60, "ipVersion", octets: \.key.version),
   ]
   static let ipv4Options: Group = [Field(208, "ipv4Options", \.ipOptions)]
+  /// Of aggregated addresses; 0 of one that is whole.
+  static let ipv4PrefixLengths: Group = [
+    Field(9, "sourceIPv4PrefixLength", \.sourcePrefixLength),
+    Field(13, "destinationIPv4PrefixLength", \.destinationPrefixLength),
+  ]
   static let icmpIPv4: Group = [Field(32, "icmpTypeCodeIPv4", \.key.destinationPort)]
 
   static let ipv6: Group = [

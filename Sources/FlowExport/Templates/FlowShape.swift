@@ -6,11 +6,11 @@ public import FlowMeter
 struct FlowShape: RawRepresentable, Hashable, Sendable {
   /// Bit 0 IPv6; 1 IP options or extension headers; 2 flow label; 3 TCP options; 4 a VLAN tag; 5 a second one;
   /// 6 to 8 the ``Transport``; 9 translated; 10 physical interfaces; 11 MAC addresses; 12 a direction; 13 a user;
-  /// 14 a mark.
+  /// 14 a mark; 15 aggregated addresses.
   var rawValue: UInt16
 
   /// What raw values are below.
-  static let count = 1 << 15
+  static let count = 1 << 16
 
   enum Transport: UInt16, CaseIterable {
     case none, ports, icmp, igmp, ipsec
@@ -40,6 +40,7 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     if record.key.innerTag != 0 { bits |= 1 << 5 }
     if record.isTranslated { bits |= 1 << 9 }
     if record.direction != nil { bits |= 1 << 12 }
+    if record.sourcePrefixLength | record.destinationPrefixLength != 0 { bits |= 1 << 15 }
     if !record.detail.isEmpty { bits |= Self.bits(of: record.detail) }
     rawValue = bits | Transport(record.key.protocol).rawValue << 6
   }
@@ -74,6 +75,7 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     var fields = isIPv6 ? FlowFields.ipv6 : FlowFields.ipv4
     if has(2) { fields += FlowFields.flowLabel }
     if has(1) { fields += isIPv6 ? FlowFields.extensionHeaders : FlowFields.ipv4Options }
+    if has(15), !isIPv6 { fields += FlowFields.ipv4PrefixLengths }
     switch (transport, format) {
     case (.icmp, .ipfix): fields += isIPv6 ? FlowFields.icmpIPv6 : FlowFields.icmpIPv4
     case (.icmp, .netFlow9): fields += FlowFields.icmpPorts + (isIPv6 ? [] : FlowFields.icmpIPv4)

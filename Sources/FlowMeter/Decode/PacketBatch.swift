@@ -188,6 +188,11 @@
     }
   }
 
+  /// Applies aggregation rules to the packets' keys.
+  mutating func aggregate(by rules: AggregationRules, _ usage: inout [UInt64]) {
+    for i in 0..<count { unsafe rules.apply(to: &observations[i], &usage) }
+  }
+
   /// Takes out the packets whose keys are not selected: they are not metered.
   mutating func keep(_ selector: KeySelector) {
     let all = count

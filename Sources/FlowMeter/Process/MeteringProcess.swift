@@ -16,12 +16,16 @@ public final class MeteringProcess {
   public let counters: MeteringCounters
   private let clock: MeteringClock?
   private let keys: KeySelector?
+  private let aggregation: AggregationRules?
+  private let aggregationUsage: AggregationUsage
+  /// What the rules were used by the batch at hand.
+  private var usage: [UInt64]
   private var nextDropReading = Timestamp(milliseconds: 0)
 
   /// - Parameters:
   ///   - fragments: what is done with the later fragments of a datagram; default: they are counted to its first one's
   ///     Flow.
-  ///   - selection: which packets are metered; default: all.
+  ///   - selection: which packets are metered, and how keys are aggregated; default: all, and not at all.
   ///   - counters: where it counts; default: counters of its own.
   ///   - ownSessions: flowprobe's own export, which is left out; nil where it cannot come by this source.
   ///   - clock: tells the time where no packets do; nil where packets alone tell it: in a file.
@@ -32,6 +36,8 @@ public final class MeteringProcess {
   ) {
     self.clock = clock
     keys = selection.keys
+    (aggregation, aggregationUsage) = (selection.aggregation, selection.aggregationUsage)
+    usage = Array(repeating: 0, count: selection.aggregation?.rules.count ?? 0)
     self.counters = counters
     self.source = source
     self.table = table
@@ -71,6 +77,10 @@ public final class MeteringProcess {
   public var latestPacket: Timestamp { batch.latest }
 
   private func handOver() -> Bool {
+    if let aggregation, batch.count > 0 {
+      batch.aggregate(by: aggregation, &usage)
+      aggregationUsage.take(&usage)
+    }
     if let keys { batch.keep(keys) }
     let isCrowded = batch.count > 0 && table.update(batch)
     let statistics = batch.statistics

@@ -60,12 +60,18 @@ public struct PacketSelection: Sendable {
   let keys: KeySelector?
   /// One packet of so many is decoded; 0: all are.
   let packetInterval: UInt32
+  public let aggregation: AggregationRules?
+  /// How often the aggregation rules were used by all who meter with this selection.
+  public let aggregationUsage: AggregationUsage
 
   /// - Parameters:
   ///   - sampling: of packets or by hash; what chooses Flows otherwise is the table's. Default: none.
+  ///   - aggregation: what is made of the packets' keys, ahead of the choice by hash. Default: they are left as they are.
   ///   - seed: where the hash begins; nil, the default, takes the system's random numbers. All who meter into one
   ///     table share one selection.
-  public init(sampling: Sampling? = nil, seed: UInt64? = nil) {
+  public init(sampling: Sampling? = nil, aggregation: AggregationRules? = nil, seed: UInt64? = nil) {
+    self.aggregation = aggregation
+    aggregationUsage = AggregationUsage(rules: aggregation?.rules.count ?? 0)
     keys = sampling.flatMap {
       $0.method == .hashedFlows ? KeySelector(interval: $0.interval, seed: seed) : nil
     }
