@@ -71,6 +71,9 @@ struct Meter: ParsableCommand {
     guard !metering.mark && !metering.uid || !netfilter.nflog.isEmpty else {
       throw ValidationError("--mark and --uid are known of packets that rules log; name an NFLOG group with --nflog.")
     }
+    guard export.snmpRules.isEmpty || metering.read == nil else {
+      throw ValidationError("--snmp-rules go by the names of this machine's interfaces; a file's packets have none.")
+    }
     if output.json, !export.dest.isEmpty {
       throw ValidationError("--json prints flows and --dest exports them; give one of the two.")
     }

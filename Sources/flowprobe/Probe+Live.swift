@@ -75,6 +75,7 @@ extension Probe {
     while !metersHaveStopped.load(ordering: .acquiring) {
       clock.adjust()
       if observed?.refresh() ?? false { for collector in collectors { collector.interfacesChanged() } }
+      exporting.interfaceIndexes = observed?.indexes ?? [:]
       exporting.export(at: liveInstant)
       losses.tell()
       wake.wait(.milliseconds(100))

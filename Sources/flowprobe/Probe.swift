@@ -111,9 +111,9 @@ final class Probe: @unchecked Sendable {
 
   /// Without their names Flows are exported all the same.
   private func followInterfaces() {
-    guard !collectors.isEmpty else { return }
+    guard !collectors.isEmpty || configuration.interfaceIndexRules != nil else { return }
     do throws(SystemError) {
-      observed = ObservedInterfaces(sources, in: try InterfaceTable())
+      observed = ObservedInterfaces(sources, in: try InterfaceTable(), configuration.interfaceIndexRules)
     } catch {
       Console.say("cannot read the interfaces' names: \(error); the flows are exported without them")
     }

@@ -26,6 +26,7 @@ struct ProbeConfiguration {
   var table: FlowTable.Configuration
   var destinations: [CollectorAddress]
   var export: ExportConfiguration
+  var interfaceIndexRules: InterfaceIndexRules?
   var printsJSON: Bool
 
   init(
@@ -55,6 +56,7 @@ struct ProbeConfiguration {
       sampling: sampling, aggregation: try metering.selection.aggregationRules(), seed: table.hashSeed)
     destinations = try export.destinations()
     self.export = export.configuration(readsFile: metering.read != nil)
+    interfaceIndexRules = try export.interfaceIndexRules()
     self.export.sampling = sampling
     self.export.natEventCodes = netfilter.natevents ?? .rfc8158
     printsJSON = output.json

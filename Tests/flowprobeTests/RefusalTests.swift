@@ -36,6 +36,11 @@ struct RefusalTests {
         "-i eth0 --packet-sampling 10 --sampler r:10", "--sampler chooses flows and --packet-sampling packets; give one"
       ),
       ("-i eth0 --aggregation 10.0.0.0/8=24,80", "'80' is no aggregation rule; write address/length=length, as in"),
+      ("-i eth0 --snmp-rules eth", "'eth' is no rule for interface indexes; write prefix:base, as in eth:100."),
+      (
+        "-r file.pcap --snmp-rules eth:100",
+        "--snmp-rules go by the names of this machine's interfaces; a file's packets"
+      ),
       ("-i eth0 --no-such-option", "--no-such-option"), ("-i", "-i"),
     ])
   func conflicts(arguments: String, text: String) throws {

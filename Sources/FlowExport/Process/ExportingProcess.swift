@@ -29,6 +29,8 @@ public final class ExportingProcess {
   private let natEvents: NATEventLog?
   private var buffer = FlowRecordBuffer()
   private var events: [NATEvent] = []
+  /// Under which index an interface is exported, by its own; default: under its own. See ``InterfaceIndexRules``.
+  public var interfaceIndexes: [UInt32: UInt32] = [:]
 
   /// - Parameters:
   ///   - translations: completes the records of translated connections; nil leaves them as they are.
@@ -55,6 +57,9 @@ public final class ExportingProcess {
       more = table.takeExpired(at: instant.now, everything: everything, sweep: &sweep, into: &buffer)
       guard buffer.count > 0 else { continue }
       translations?.annotate(&buffer)
+      if !interfaceIndexes.isEmpty {
+        for i in 0..<buffer.count { buffer[i].renumberInterfaces(interfaceIndexes) }
+      }
       for consumer in consumers { consumer.consume(buffer, at: instant) }
       buffer.removeAll()
     }

@@ -80,7 +80,7 @@ public struct Sampling: Hashable, Sendable {
   }
 }
 
-/// Why what an operator wrote of sampling or aggregation cannot be used, as a sentence.
+/// Why rules that an operator wrote, of sampling, aggregation or interfaces, cannot be used, as a sentence.
 public struct SelectionError: Error, Hashable, Sendable, CustomStringConvertible {
   public var description: String
 
