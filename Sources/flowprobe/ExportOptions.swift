@@ -47,6 +47,11 @@ struct ExportOptions: ParsableArguments {
   var exportRate: Int?
 
   @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Run the exporting thread on this processor; -1 is any.", valueName: "processor"))
+  var exportcpu = -1
+
+  @Option(
     name: .customLong("snmp-rules"),
     help: ArgumentHelp(
       """
@@ -63,6 +68,7 @@ struct ExportOptions: ParsableArguments {
     _ = try interfaceIndexRules()
     try MeteringOptions.check("--refresh-rate", refreshRate, 1...1_000_000)
     try MeteringOptions.check("--timeout-rate", timeoutRate, 1...10_000)
+    try MeteringOptions.check("--exportcpu", exportcpu, -1...MeteringOptions.lastProcessor)
     try MeteringOptions.check("--sndbuf", sndbuf, 0...Int(Int32.max))
     try MeteringOptions.check("--export-rate", exportRate ?? 0, 0...1_000_000_000)
   }

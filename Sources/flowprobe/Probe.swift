@@ -124,7 +124,9 @@ final class Probe: @unchecked Sendable {
     Signals.prepare()
     do throws(SystemError) {
       if let file {
-        let worker = try WorkerThread(name: "meter \(file.name.split(separator: "/").last ?? "")") {
+        let name = "meter \(file.name.split(separator: "/").last ?? "")"
+        let processor = meteringProcessor(0) ?? configuration.exportProcessor
+        let worker = try WorkerThread(name: name, processor: processor) {
           self.readFile()
           Signals.wakeMain()
         }
@@ -134,13 +136,28 @@ final class Probe: @unchecked Sendable {
         try runLive()
       }
     } catch {
-      Console.say("cannot start a thread: \(error); raise the limit of processes ('ulimit -u')")
+      Console.say(threadTrouble(error))
       return false
     }
     Summary.print(
       table, counters, collectors, translations, droppedEvents: natEvents?.dropped,
       configuration.selection, sampling: configuration.table.sampling, isLive: file == nil)
     return !hasFailed.load(ordering: .relaxed)
+  }
+
+  /// The processor of a metering thread by its number; nil: any.
+  func meteringProcessor(_ number: Int) -> Int? {
+    let processors = configuration.meteringProcessors
+    return processors.isEmpty ? nil : processors[number % processors.count]
+  }
+
+  private func threadTrouble(_ error: SystemError) -> String {
+    let chosen = configuration.meteringProcessors + [configuration.exportProcessor].compactMap { $0 }
+    guard error.code == EINVAL, !chosen.isEmpty else {
+      return "cannot start a thread: \(error); raise the limit of processes ('ulimit -u')"
+    }
+    let numbers = Set(chosen).sorted().map(String.init).joined(separator: ", ")
+    return "cannot run threads on processors \(numbers): \(error); see 'lscpu'"
   }
 
   /// Who reads the flows may leave when it has seen enough; a full disk is another matter.

@@ -28,6 +28,9 @@ struct ProbeConfiguration {
   var export: ExportConfiguration
   var interfaceIndexRules: InterfaceIndexRules?
   var printsJSON: Bool
+  /// For each metering thread in turn; empty: they run on any.
+  var meteringProcessors: [Int]
+  var exportProcessor: Int?
 
   init(
     _ metering: MeteringOptions, _ netfilter: NetfilterOptions, _ export: ExportOptions, _ output: OutputOptions
@@ -48,6 +51,7 @@ struct ProbeConfiguration {
     table = FlowTable.Configuration()
     table.expiration = metering.expiration
     table.maxFlows = metering.maxflows
+    table.indexSize = metering.hashsize
     // The same file gives the same records on every run.
     if metering.read != nil { table.hashSeed = 1 }
     let sampling = try metering.selection.sampling()
@@ -60,6 +64,8 @@ struct ProbeConfiguration {
     self.export.sampling = sampling
     self.export.natEventCodes = netfilter.natevents ?? .rfc8158
     printsJSON = output.json
+    meteringProcessors = try metering.meteringProcessors()
+    exportProcessor = export.exportcpu < 0 ? nil : export.exportcpu
   }
 }
 

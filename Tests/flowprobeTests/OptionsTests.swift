@@ -185,6 +185,18 @@ struct OptionsTests {
     #expect(hashed.export.sampling == Sampling(.hashedFlows, interval: 100))
   }
 
+  @Test("threads run on the processors that are named, those that meter in turn; by default on any")
+  func processors() throws {
+    let meter = try #require(try metering("-i eth0 --metering-cpu 2,4-6 --exportcpu 1 --hashsize 65536"))
+    let configuration = try ProbeConfiguration(meter.metering, meter.netfilter, meter.export, meter.output)
+    #expect(configuration.meteringProcessors == [2, 4, 5, 6])
+    #expect(configuration.exportProcessor == 1)
+    #expect(configuration.table.indexSize == 65_536)
+    let any = try #require(try metering("-i eth0 --exportcpu -1"))
+    let none = try ProbeConfiguration(any.metering, any.netfilter, any.export, any.output)
+    #expect(none.meteringProcessors == [] && none.exportProcessor == nil && none.table.indexSize == 0)
+  }
+
   @Test("aggregation rules come from one list or several")
   func aggregation() throws {
     let meter = try #require(try metering("-i eth0 --aggregation 10.0.0.0/8=24,80=1 --aggregation 1-2=3"))

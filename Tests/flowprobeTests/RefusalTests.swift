@@ -41,6 +41,9 @@ struct RefusalTests {
         "-r file.pcap --snmp-rules eth:100",
         "--snmp-rules go by the names of this machine's interfaces; a file's packets"
       ),
+      ("-i eth0 --metering-cpu 0,x", "'x' is no processor; give a number from 0 to 1023, or a range as in 1-3."),
+      ("-i eth0 --metering-cpu 3-1", "'3-1' is no processor"),
+      ("-i eth0 --metering-cpu 1024", "'1024' is no processor"),
       ("-i eth0 --no-such-option", "--no-such-option"), ("-i", "-i"),
     ])
   func conflicts(arguments: String, text: String) throws {
@@ -57,6 +60,7 @@ struct RefusalTests {
       ("--timeout-rate", 1, 10_000), ("--nflog-size", 64, 65_531), ("--nflog-threshold", 1, 65_535),
       ("--nflog-timeout", 10, 60_000), ("--nflog-message", 4096, 131_072), ("--nat-buffer", 64, 2_097_151),
       ("--sndbuf", 0, 2_147_483_647), ("--export-rate", 0, 1_000_000_000),
+      ("--hashsize", 0, 1_073_741_824), ("--exportcpu", -1, 1023),
     ])
   func ranges(option: String, lowest: Int, highest: Int) throws {
     #expect(refusal("-i eth0 \(option)=\(lowest)") == nil)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name, sendmmsg, recvmmsg and the
+// What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name and processor, sendmmsg, recvmmsg and the
 // ancillary data of UDP_SEGMENT, and constants that are macros. No logic.
 
 #pragma once
@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -24,6 +25,10 @@ static inline uint64_t cshims_load_hint(const uint64_t *_Nonnull address) {
 
 /// Names the calling thread; the kernel takes 15 octets.
 void cshims_set_thread_name(const char *_Nonnull name);
+
+/// Lets threads that are made with these attributes run on one processor alone; 0 or an errno. That there is no such
+/// processor pthread_create says.
+int cshims_set_processor(pthread_attr_t *_Nonnull attributes, int processor);
 
 /// MAP_FAILED as an integer, for comparison.
 static inline intptr_t cshims_map_failed(void) { return (intptr_t)MAP_FAILED; }

@@ -31,6 +31,8 @@ internal import CShims
     var ipv4: SlotPool
     var ipv6: SlotPool
     var hash: KeyHash
+    /// How many entries the index starts with, a power of two.
+    var indexLength: Int
     var expiration: FlowExpiration.Milliseconds
     /// How many Flows may be active.
     var capacity: Int
@@ -40,7 +42,7 @@ internal import CShims
     var selector: FlowSelector?
   }
 
-  /// The index starts with this many entries.
+  /// The index starts with this many entries at the least.
   static let smallestIndex = 256
 
   let index: UnsafeMutablePointer<UInt64>
@@ -66,7 +68,7 @@ internal import CShims
   init(_ share: Share) {
     unsafe index = share.index
     unsafe maskHint = share.maskHint
-    mask = UInt64(Self.smallestIndex - 1)
+    mask = unsafe UInt64(share.indexLength - 1)
     unsafe maskHint.pointee = mask
     hash = unsafe share.hash
     expiration = unsafe share.expiration
