@@ -88,6 +88,9 @@ struct Meter: ParsableCommand {
     guard statistics.directory == nil || metering.read == nil else {
       throw ValidationError("--stat-dir tells of live metering, and -r reads a file; its summary comes at the end.")
     }
+    guard export.snmpRules.isEmpty || metering.read == nil else {
+      throw ValidationError("--snmp-rules go by the names of this machine's interfaces; a file's packets have none.")
+    }
     if output.json, !export.dest.isEmpty {
       throw ValidationError("--json prints flows and --dest exports them; give one of the two.")
     }

@@ -13,12 +13,16 @@ final class EncoderRun {
   private(set) var carried = FlowTotals()
   private var batch = MessageBatch()
 
-  init(_ version: ExportProtocol, limit: Int? = nil, domain: UInt32 = 7, refreshRate: Int = 20, timeoutRate: Int = 30) {
+  init(
+    _ version: ExportProtocol, limit: Int? = nil, domain: UInt32 = 7, refreshRate: Int = 20, timeoutRate: Int = 30,
+    sampling: Sampling? = nil
+  ) {
     var configuration = ExportConfiguration()
     configuration.exportProtocol = version
     configuration.observationDomain = domain
     configuration.refreshRate = refreshRate
     configuration.timeoutRate = timeoutRate
+    configuration.sampling = sampling
     encoder = configuration.makeEncoder()
     if let limit { encoder.messageLimit = limit }
   }
