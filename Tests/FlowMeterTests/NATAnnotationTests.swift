@@ -206,6 +206,57 @@ struct NATAnnotationTests {
     #expect(subject.annotated(record).postNAPTSourcePort == 2009)
   }
 
+  @Test("of any number of echoes between two hosts each begins and ends, and their Flows are completed all the while")
+  func manyEchoes() {
+    let subject = LedgerUnderTest(capacity: 100_000)
+    let echoes = (0..<2000).map { number in
+      var echo = NATSample.echo
+      (echo.original.sourcePort, echo.translated.sourcePort) = (UInt16(number), UInt16(number))
+      echo.id = UInt32(number)
+      return echo
+    }
+    let record = NATSample.record(NATSample.echo.original, NATSample.echo)
+    var unknown = 0
+    for (time, echo) in echoes.enumerated() {
+      subject.began(echo, at: Int64(time))
+      if time >= 100 { subject.ended(echoes[time - 100], at: Int64(time)) }
+      if !subject.annotated(record).isTranslated { unknown += 1 }
+    }
+    for echo in echoes.suffix(100) { subject.ended(echo, at: 3000) }
+    #expect(subject.events.filter { $0.kind == .create }.map(\.connection.id) == echoes.map(\.id))
+    #expect(subject.events.filter { $0.kind == .delete }.map(\.connection.id) == echoes.map(\.id))
+    #expect(unknown == 0)
+    // Eight that have ended make room for one that begins.
+    subject.began(NATSample.echo, at: 4500)
+    #expect(subject.knows(NATSample.echo, since: 4500))
+    // When all the others are forgotten it is found by what it leaves with.
+    subject.began(NATSample.hairpin, at: 10_000)
+    #expect(subject.ledger.statistics.held == 2)
+    #expect(subject.annotated(NATSample.record(NATSample.echo.translated, NATSample.echo, start: 9000)).isTranslated)
+  }
+
+  @Test("outside, an echo is nobody's either where more of them go to one host than are looked at")
+  func crowdedEchoes() {
+    let subject = LedgerUnderTest()
+    for number in 0..<20 {
+      var echo = NATSample.echo
+      (echo.original.sourcePort, echo.translated.sourcePort) = (UInt16(number), UInt16(number))
+      echo.id = UInt32(number)
+      subject.began(echo)
+    }
+    var neighbour = NATSample.echo
+    (neighbour.id, neighbour.original.source) = (21, NATSample.address("10.0.0.3"))
+    subject.began(neighbour)
+    func isTranslated(_ tuple: ConnectionTuple) -> Bool {
+      subject.annotated(NATSample.record(tuple, NATSample.echo)).isTranslated
+    }
+    #expect(!isTranslated(NATSample.echo.translated))
+    #expect(!isTranslated(NATSample.echo.translated.inverse))
+    #expect(isTranslated(NATSample.echo.original))
+    #expect(isTranslated(neighbour.original))
+    #expect(isTranslated(neighbour.original.inverse))
+  }
+
   @Test("the records of a buffer are completed, those of other connections are left")
   func buffer() {
     let table = NATTable()

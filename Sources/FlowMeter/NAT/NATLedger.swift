@@ -26,6 +26,8 @@ package struct NATLedger: ~Copyable {
     var census: UInt32 = 0
     /// When it began, ended or was glimpsed last, whichever its phase says; by the table's clock.
     var changed = Timestamp(milliseconds: 0)
+    /// By which of the stages of its packets the index finds it, a bit each.
+    var indexed: UInt8 = 0
     /// What its latest note in `fading` says.
     var due = Timestamp(milliseconds: 0)
   }
@@ -38,8 +40,10 @@ package struct NATLedger: ~Copyable {
   /// Place 0 stays empty: the index has no number 0.
   var entries: [Entry] = []
   private var free: [UInt32] = []
-  private var index = PairIndex()
-  private let hash = KeyHash()
+  var index = PairIndex()
+  /// By the hash of a pair, how many connections show it that the index does not find by it.
+  var crowded: [UInt64: Int] = [:]
+  let hash = KeyHash()
   /// What is to be forgotten, soonest first. Of a connection that has begun since, or ended, the note is of the past.
   private(set) var fading: [Fading] = []
   private var fadingHead = 0
@@ -61,21 +65,12 @@ package struct NATLedger: ~Copyable {
 
   // MARK: Finding
 
-  /// Calls `body` with the hash of each pair of ends that a connection's packets show.
-  private func forEachHash(_ connection: Connection, _ body: (UInt64) -> Void) {
-    let (arriving, between, leaving) = connection.pairs
-    body(arriving.hash(hash))
-    if between != arriving, between != leaving { body(between.hash(hash)) }
-    if leaving != arriving { body(leaving.hash(hash)) }
-  }
-
   /// The place of this very connection; a later one between the same ends has another id, as long as this one lives.
   /// What it is translated to may have been told otherwise: a packet shows its connection before all translations are
   /// made.
   func place(of connection: Connection) -> Int? {
-    let pair = EndpointPair(connection.original, connection.protocol, connection.version)
     var found: Int?
-    index.forEach(hash: pair.hash(hash)) {
+    index.forEach(hash: identityHash(connection)) {
       let other = entries[Int($0)].connection
       if other.id == connection.id, other.original == connection.original, other.protocol == connection.protocol,
         other.version == connection.version
@@ -105,7 +100,8 @@ package struct NATLedger: ~Copyable {
     }
     var best: Int?
     var isAmbiguous = false
-    index.forEach(hash: pair.hash(hash)) { number in
+    let pairHash = pair.hash(hash)
+    index.forEach(hash: pairHash) { number in
       let entry = entries[Int(number)]
       // What ended before the Flow's first packet was another connection; a second is for clocks that differ.
       guard entry.phase != .ended || entry.changed.advanced(byMilliseconds: 1000) >= start,
@@ -121,6 +117,12 @@ package struct NATLedger: ~Copyable {
         if (rank(entry), entry.changed) <= (rank(entries[other]), entries[other].changed) { return }
       }
       best = Int(number)
+    }
+    // Where there are more of them they are of one host as they arrive, and may be of any elsewhere.
+    if let found = best, !key.protocol.hasPorts, crowded[pairHash] != nil,
+      entries[found].connection.pairs.arriving != pair
+    {
+      isAmbiguous = true
     }
     return isAmbiguous ? nil : best
   }
@@ -176,18 +178,6 @@ package struct NATLedger: ~Copyable {
     removeFromIndex(place)
     entries[place].connection = connection
     addToIndex(place)
-  }
-
-  private mutating func addToIndex(_ place: Int) {
-    var hashes = [UInt64]()
-    forEachHash(entries[place].connection) { hashes.append($0) }
-    for hash in hashes { index.insert(UInt32(place), hash: hash) }
-  }
-
-  private mutating func removeFromIndex(_ place: Int) {
-    var hashes = [UInt64]()
-    forEachHash(entries[place].connection) { hashes.append($0) }
-    for hash in hashes { index.remove(UInt32(place), hash: hash) }
   }
 
   mutating func end(_ place: Int, at now: Timestamp) {

@@ -18,9 +18,15 @@ struct EndpointPair: Hashable {
 
   /// Ports tell connections apart only where the protocol has them: an ICMP Flow knows of no identifier.
   init(_ tuple: ConnectionTuple, _ protocolNumber: IPProtocol, _ version: IPVersion) {
-    let hasPorts = protocolNumber.hasPorts
-    let source = Endpoint(address: tuple.source, port: hasPorts ? tuple.sourcePort : 0)
-    let destination = Endpoint(address: tuple.destination, port: hasPorts ? tuple.destinationPort : 0)
+    var tuple = tuple
+    if !protocolNumber.hasPorts { (tuple.sourcePort, tuple.destinationPort) = (0, 0) }
+    self.init(identifying: tuple, protocolNumber, version)
+  }
+
+  /// With what stands in place of the ports, whatever the protocol.
+  init(identifying tuple: ConnectionTuple, _ protocolNumber: IPProtocol, _ version: IPVersion) {
+    let source = Endpoint(address: tuple.source, port: tuple.sourcePort)
+    let destination = Endpoint(address: tuple.destination, port: tuple.destinationPort)
     (first, second) = source < destination ? (source, destination) : (destination, source)
     transport = UInt16(protocolNumber.rawValue) | UInt16(version.rawValue) << 8
   }
