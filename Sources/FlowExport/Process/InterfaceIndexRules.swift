@@ -7,12 +7,14 @@ public import FlowMeter
 /// Of the rules the first whose prefix the name begins with gives the index: its base and the decimal number behind the
 /// prefix, which is 0 where there is none. The Flows are kept apart by the interfaces' own indexes.
 public struct InterfaceIndexRules: Hashable, Sendable {
-  private struct Rule: Hashable {
-    var prefix: String
-    var base: UInt32
+  /// Interfaces whose name begins with `prefix` have the index `base` + the number behind it.
+  public struct Rule: Hashable, Sendable {
+    public var prefix: String
+    public var base: UInt32
   }
 
-  private let rules: [Rule]
+  /// In the order in which they are tried.
+  public let rules: [Rule]
 
   /// Parses rules, apart by commas, semicolons or white space: `prefix:base`.
   ///
