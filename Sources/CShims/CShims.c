@@ -13,6 +13,12 @@
 void cshims_set_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 int cshims_current_processor(void) { return sched_getcpu(); }
+int cshims_set_processor(pthread_attr_t *attributes, int processor) {
+  cpu_set_t processors;
+  CPU_ZERO(&processors);
+  CPU_SET(processor, &processors);
+  return pthread_attr_setaffinity_np(attributes, sizeof processors, &processors);
+}
 
 ssize_t cshims_send_segments(int socket, const void *bytes, size_t length, uint16_t segment) {
   struct iovec vector = {.iov_base = (void *)bytes, .iov_len = length};

@@ -46,15 +46,39 @@ struct ExportOptions: ParsableArguments {
       valueName: "messages"))
   var exportRate: Int?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Run the exporting thread on this processor; -1 is any.", valueName: "processor"))
+  var exportcpu = -1
+
+  @Option(
+    name: .customLong("snmp-rules"),
+    help: ArgumentHelp(
+      """
+      Export interfaces under other indexes, by rules apart by commas: prefix:base makes those whose names begin so \
+      the base plus the number behind the prefix.
+      """, valueName: "rules"))
+  var snmpRules = ""
+
   /// A file is read far faster than its packets came: slow enough for any collector with a default socket buffer.
   static let fileExportRate = 1000
 
   func validate() throws {
     _ = try destinations()
+    _ = try interfaceIndexRules()
     try MeteringOptions.check("--refresh-rate", refreshRate, 1...1_000_000)
     try MeteringOptions.check("--timeout-rate", timeoutRate, 1...10_000)
+    try MeteringOptions.check("--exportcpu", exportcpu, -1...MeteringOptions.lastProcessor)
     try MeteringOptions.check("--sndbuf", sndbuf, 0...Int(Int32.max))
     try MeteringOptions.check("--export-rate", exportRate ?? 0, 0...1_000_000_000)
+  }
+
+  func interfaceIndexRules() throws -> InterfaceIndexRules? {
+    do throws(SelectionError) {
+      return try InterfaceIndexRules.parse(snmpRules)
+    } catch {
+      throw ValidationError(error.description)
+    }
   }
 
   func destinations() throws -> [CollectorAddress] {

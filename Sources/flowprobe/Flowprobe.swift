@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import FlowExport
 internal import FlowMeter
+internal import Glibc
 
 @main
 struct Flowprobe: ParsableCommand {
@@ -12,7 +13,7 @@ struct Flowprobe: ParsableCommand {
     commandName: "flowprobe",
     abstract: "Meters IP packets into flows and exports them as IPFIX, NetFlow v9 or v5.",
     version: version,
-    subcommands: [Meter.self, ListFields.self, SNMP.self],
+    subcommands: [Meter.self, ListFields.self, Import.self, SNMP.self],
     defaultSubcommand: Meter.self)
 
   /// Who asks for help wants the options of the main job, whose name need not be given.
@@ -21,7 +22,12 @@ struct Flowprobe: ParsableCommand {
     if ["-h", "--help"].contains(arguments.first) {
       print(helpMessage(for: Meter.self))
     } else {
-      main(NetfilterOptions.completing(arguments))
+      do throws(ConfigurationFile.Refusal) {
+        main(NetfilterOptions.completing(try ConfigurationOptions.including(arguments)))
+      } catch {
+        Console.say(error.description)
+        Glibc.exit(EX_USAGE)
+      }
     }
   }
 }
@@ -36,6 +42,8 @@ struct Meter: ParsableCommand {
       flowprobe --nflog GROUPS [--natevents] [--dest LIST] [OPTIONS]
       flowprobe --natevents [--dest LIST] [OPTIONS]
       flowprobe -r FILE [--dest LIST] [OPTIONS] [FILTER WORDS]
+      flowprobe --config FILE [OPTIONS]
+      flowprobe import FILE ...
       flowprobe list-fields
       flowprobe snmp [--stat-dir DIRECTORY]
       """,
@@ -49,13 +57,16 @@ struct Meter: ParsableCommand {
         flowprobe -r capture.pcap --json | jq .octetDeltaCount
       """)
 
+  @OptionGroup(title: "Configuration") var files: ConfigurationOptions
   @OptionGroup(title: "Metering options") var metering: MeteringOptions
   @OptionGroup(title: "Netfilter options") var netfilter: NetfilterOptions
   @OptionGroup(title: "Export options") var export: ExportOptions
   @OptionGroup(title: "Statistics options") var statistics: StatisticsOptions
   @OptionGroup(title: "Output options") var output: OutputOptions
 
-  func validate() throws {
+  /// Whether the options go together. Asked when the program runs, and not when the options are read: a line of a
+  /// configuration file is read alone.
+  func checkCombination() throws {
     let isLive = !metering.interfaces.isEmpty || !netfilter.nflog.isEmpty || netfilter.natevents != nil
     guard isLive || metering.read != nil else {
       throw ValidationError(
@@ -77,12 +88,16 @@ struct Meter: ParsableCommand {
     guard statistics.directory == nil || metering.read == nil else {
       throw ValidationError("--stat-dir tells of live metering, and -r reads a file; its summary comes at the end.")
     }
+    guard export.snmpRules.isEmpty || metering.read == nil else {
+      throw ValidationError("--snmp-rules go by the names of this machine's interfaces; a file's packets have none.")
+    }
     if output.json, !export.dest.isEmpty {
       throw ValidationError("--json prints flows and --dest exports them; give one of the two.")
     }
   }
 
   func run() throws {
+    try checkCombination()
     Signals.begin()
     let configuration = try ProbeConfiguration(metering, netfilter, export, output, statistics)
     let table: FlowTable

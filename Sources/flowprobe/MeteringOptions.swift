@@ -42,6 +42,18 @@ struct MeteringOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "How many entries the index of the flows has at the start, up to 1073741824; it grows by itself. 0 is automatic.",
+      valueName: "entries"))
+  var hashsize = FlowTable.Configuration().indexSize
+
+  @Option(
+    name: .customLong("metering-cpu"),
+    help: ArgumentHelp(
+      "Run the metering threads on these processors, in turn: numbers and ranges, apart by commas.", valueName: "list"))
+  var meteringCPU: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Count later fragments to their first one's flow (track), or to one with ports 0 (zero).",
       valueName: "track|zero"))
   var fragments = FragmentHandling.track
@@ -59,6 +71,8 @@ struct MeteringOptions: ParsableArguments {
   @Flag(help: "Record the user whose socket sent a flow's first packet; only with --nflog.")
   var uid = false
 
+  @OptionGroup(title: "Selection options") var selection: SelectionOptions
+
   @Argument(
     parsing: .remaining,
     help: ArgumentHelp("Meter only packets that match, as for tcpdump: see pcap-filter(7).", valueName: "filter"))
@@ -73,7 +87,27 @@ struct MeteringOptions: ParsableArguments {
     try Self.check("--active-timeout", activeTimeout, 1...86_400)
     try Self.check("--inactive-timeout", inactiveTimeout, 1...86_400)
     try Self.check("--maxflows", maxflows, 1...1 << 30)
+    try Self.check("--hashsize", hashsize, 0...1 << 30)
+    _ = try meteringProcessors()
   }
+
+  /// A processor for each metering thread, in turn; empty: they run on any.
+  func meteringProcessors() throws -> [Int] {
+    guard let meteringCPU else { return [] }
+    return try meteringCPU.split(separator: ",", omittingEmptySubsequences: false).flatMap { part in
+      let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
+      guard ends.count <= 2, let first = ends.first ?? nil, let last = ends.last ?? nil, first <= last,
+        last <= Self.lastProcessor
+      else {
+        throw ValidationError(
+          "'\(part)' is no processor; give a number from 0 to \(Self.lastProcessor), or a range as in 1-3.")
+      }
+      return (first...last).map { Int($0) }
+    }
+  }
+
+  /// The system's sets of processors have 1024 (cpu_set_t).
+  static let lastProcessor = 1023
 
   static func check(_ option: String, _ value: Int, _ range: ClosedRange<Int>) throws {
     guard !range.contains(value) else { return }

@@ -12,12 +12,17 @@ struct ObservedInterfaces {
   private let table: InterfaceTable
   private let captures: [CaptureInterface]
   private let observesAll: Bool
+  private let rules: InterfaceIndexRules?
   private var knownIndexes: [UInt32] = []
+  /// Under which indexes the interfaces are exported that a rule is for; those that have gone keep theirs until another
+  /// has their own: Flows of theirs may still be active.
+  private(set) var indexes: [UInt32: UInt32] = [:]
   /// As ``refresh()`` found them last.
   private(set) var list: [ObservedInterface] = []
 
-  init(_ sources: [any PacketSource], in table: InterfaceTable) {
+  init(_ sources: [any PacketSource], in table: InterfaceTable, _ rules: InterfaceIndexRules? = nil) {
     self.table = table
+    self.rules = rules
     captures = sources.compactMap { $0 as? CaptureInterface }
     observesAll = captures.count < sources.count || captures.contains { $0.name == "any" }
     find()
@@ -36,17 +41,18 @@ struct ObservedInterfaces {
 
   private mutating func find() {
     knownIndexes = captures.map(\.ifIndex)
-    if observesAll {
-      list = table.all.map { ObservedInterface($0) }
-    } else {
-      // By its index first: capture goes on under a new name.
-      list = captures.compactMap { table[$0.ifIndex] ?? table.named($0.name) }.map { ObservedInterface($0) }
+    let all = table.all
+    if let rules {
+      for interface in all { indexes[interface.index] = rules.index(of: interface.name) }
     }
+    // By its index first: capture goes on under a new name.
+    let observed = observesAll ? all : captures.compactMap { table[$0.ifIndex] ?? table.named($0.name) }
+    list = observed.map { ObservedInterface($0, index: indexes[$0.index] ?? $0.index) }
   }
 }
 
 extension ObservedInterface {
-  fileprivate init(_ interface: NetworkInterface) {
-    self.init(index: interface.index, name: interface.name, alias: interface.alias, speed: interface.speed)
+  fileprivate init(_ interface: NetworkInterface, index: UInt32) {
+    self.init(index: index, name: interface.name, alias: interface.alias, speed: interface.speed)
   }
 }

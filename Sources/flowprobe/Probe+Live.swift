@@ -10,14 +10,16 @@ extension Probe {
   /// One thread a source, one for conntrack, one that exports; they end in that order.
   func runLive() throws(SystemError) {
     // The one that exports comes first: whatever else cannot be started, what was metered leaves.
-    let exporter = try WorkerThread(name: "export") { self.export() }
+    let exporter = try WorkerThread(name: "export", processor: configuration.exportProcessor) { self.export() }
     let writer = startStatistics()
     var meters: [WorkerThread] = []
     var failure: SystemError?
     do throws(SystemError) {
       for (place, source) in sources.enumerated() {
         meters.append(
-          try WorkerThread(name: "meter \(source.name)") { self.meter(self.metering[place], self.sources[place].name) })
+          try WorkerThread(name: "meter \(source.name)", processor: meteringProcessor(place)) {
+            self.meter(self.metering[place], self.sources[place].name)
+          })
       }
       if conntrack != nil { meters.append(try WorkerThread(name: "conntrack") { self.followConnections() }) }
       Signals.waitForEnd(onUserSignal: writeFlows) { stop() }
@@ -97,6 +99,7 @@ extension Probe {
     while !metersHaveStopped.load(ordering: .acquiring) {
       clock.adjust()
       if observed?.refresh() ?? false { for collector in collectors { collector.interfacesChanged() } }
+      exporting.interfaceIndexes = observed?.indexes ?? [:]
       exportAndMeasure(at: liveInstant)
       losses.tell()
       wake.wait(ExportPass.mostPause)

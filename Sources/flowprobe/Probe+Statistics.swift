@@ -29,6 +29,7 @@ extension Probe {
       statistics.nat = ProbeStatistics.NAT(
         connections: translations.statistics, dropped: natEvents?.dropped ?? 0)
     }
+    statistics.aggregationUsage = configuration.selection.aggregationUsage.current
     statistics.moment = .monotonicClock()
     return statistics
   }
@@ -44,6 +45,9 @@ extension Probe {
     program.maxFlows = configuration.table.maxFlows
     program.isPromiscuous = configuration.capture.promiscuous
     program.recordsMACAddresses = configuration.details.hardwareAddresses
+    program.sampling = configuration.table.sampling
+    program.aggregation = configuration.selection.aggregation
+    program.interfaceIndexRules = configuration.interfaceIndexRules
     return program
   }
 

@@ -82,7 +82,8 @@ final class Probe: @unchecked Sendable {
     for (source, counters) in zip(sources, counters) {
       metering.append(
         MeteringProcess(
-          source: source, table: table, fragments: configuration.fragments, counters: counters,
+          source: source, table: table, fragments: configuration.fragments, selection: configuration.selection,
+          counters: counters,
           ownSessions: file == nil ? ownSessions : nil, clock: file == nil ? clock : nil))
     }
   }
@@ -116,20 +117,20 @@ final class Probe: @unchecked Sendable {
     context.started = started
     context.observedFlows = statistics.created
     context.lostInTable = statistics.lost
-    for counters in counters {
-      let statistics = counters.statistics
-      context.ignoredPackets +=
-        statistics.kernelDrops + statistics.unmeteredPackets - statistics[.notIP]
-    }
+    var metered = MeteringStatistics()
+    for counters in counters { metered.add(counters.statistics) }
+    context.ignoredPackets = metered.kernelDrops + metered.unmeteredPackets - metered[.notIP]
+    (context.offered, context.selected) =
+      configuration.table.sampling?.totals(metered, statistics) ?? (.init(), .init())
     context.interfaces = observed?.list ?? []
     return context
   }
 
   /// Without their names Flows are exported all the same.
   private func followInterfaces() {
-    guard !collectors.isEmpty else { return }
+    guard !collectors.isEmpty || configuration.interfaceIndexRules != nil else { return }
     do throws(SystemError) {
-      observed = ObservedInterfaces(sources, in: try InterfaceTable())
+      observed = ObservedInterfaces(sources, in: try InterfaceTable(), configuration.interfaceIndexRules)
     } catch {
       Console.say("cannot read the interfaces' names: \(error); the flows are exported without them")
     }
@@ -140,7 +141,9 @@ final class Probe: @unchecked Sendable {
     Signals.prepare()
     do throws(SystemError) {
       if let file {
-        let worker = try WorkerThread(name: "meter \(file.name.split(separator: "/").last ?? "")") {
+        let name = "meter \(file.name.split(separator: "/").last ?? "")"
+        let processor = meteringProcessor(0) ?? configuration.exportProcessor
+        let worker = try WorkerThread(name: name, processor: processor) {
           self.readFile()
           Signals.wakeMain()
         }
@@ -150,12 +153,28 @@ final class Probe: @unchecked Sendable {
         try runLive()
       }
     } catch {
-      Console.say("cannot start a thread: \(error); raise the limit of processes ('ulimit -u')")
+      Console.say(threadTrouble(error))
       return false
     }
     Summary.print(
-      table, counters, collectors, translations, droppedEvents: natEvents?.dropped, isLive: file == nil)
+      table, counters, collectors, translations, droppedEvents: natEvents?.dropped,
+      configuration.selection, sampling: configuration.table.sampling, isLive: file == nil)
     return !hasFailed.load(ordering: .relaxed)
+  }
+
+  /// The processor of a metering thread by its number; nil: any.
+  func meteringProcessor(_ number: Int) -> Int? {
+    let processors = configuration.meteringProcessors
+    return processors.isEmpty ? nil : processors[number % processors.count]
+  }
+
+  private func threadTrouble(_ error: SystemError) -> String {
+    let chosen = configuration.meteringProcessors + [configuration.exportProcessor].compactMap { $0 }
+    guard error.code == EINVAL, !chosen.isEmpty else {
+      return "cannot start a thread: \(error); raise the limit of processes ('ulimit -u')"
+    }
+    let numbers = Set(chosen).sorted().map(String.init).joined(separator: ", ")
+    return "cannot run threads on processors \(numbers): \(error); see 'lscpu'"
   }
 
   /// Who reads the flows may leave when it has seen enough; a full disk is another matter.

@@ -23,12 +23,17 @@ struct ProbeConfiguration {
   var completesRecords: Bool
   var details: RecordedDetails
   var fragments: FragmentHandling
+  var selection: PacketSelection
   var table: FlowTable.Configuration
   var destinations: [CollectorAddress]
   var export: ExportConfiguration
+  var interfaceIndexRules: InterfaceIndexRules?
   var printsJSON: Bool
   /// Where statistics files go; nil for nowhere.
   var statisticsDirectory: String?
+  /// For each metering thread in turn; empty: they run on any.
+  var meteringProcessors: [Int]
+  var exportProcessor: Int?
 
   init(
     _ metering: MeteringOptions, _ netfilter: NetfilterOptions, _ export: ExportOptions, _ output: OutputOptions,
@@ -56,13 +61,22 @@ struct ProbeConfiguration {
     table = FlowTable.Configuration()
     table.expiration = metering.expiration
     table.maxFlows = metering.maxflows
+    table.indexSize = metering.hashsize
     // The same file gives the same records on every run.
     if metering.read != nil { table.hashSeed = 1 }
+    let sampling = try metering.selection.sampling()
+    table.sampling = sampling
+    selection = PacketSelection(
+      sampling: sampling, aggregation: try metering.selection.aggregationRules(), seed: table.hashSeed)
     destinations = try export.destinations()
     self.export = export.configuration(readsFile: metering.read != nil)
+    interfaceIndexRules = try export.interfaceIndexRules()
+    self.export.sampling = sampling
     self.export.natEventCodes = netfilter.natevents ?? .rfc8158
     printsJSON = output.json
     if metering.read == nil { statisticsDirectory = statistics.directory(exports: !destinations.isEmpty) }
+    meteringProcessors = try metering.meteringProcessors()
+    exportProcessor = export.exportcpu < 0 ? nil : export.exportcpu
   }
 }
 

@@ -8,11 +8,13 @@ internal import Glibc
 enum Summary {
   static func print(
     _ table: FlowTable, _ counters: [MeteringCounters], _ collectors: [CollectorExporter],
-    _ translations: NATTable?, droppedEvents: UInt64?, isLive: Bool
+    _ translations: NATTable?, droppedEvents: UInt64?, _ selection: PacketSelection, sampling: Sampling?, isLive: Bool
   ) {
     var metered = MeteringStatistics()
     for counters in counters { metered.add(counters.statistics) }
     if !counters.isEmpty { for line in lines(metered, table.statistics, isLive: isLive) { Console.say(line) } }
+    if let sampling { Console.say(line(sampling, metered, table.statistics)) }
+    for line in lines(selection.aggregation, selection.aggregationUsage.current) { Console.say(line) }
     if let translations, let droppedEvents {
       for line in lines(translations.statistics, dropped: droppedEvents) { Console.say(line) }
     }
@@ -68,6 +70,22 @@ enum Summary {
       lines.append("lost in the table: \(text(table.lost)), as the export did not keep up")
     }
     return lines
+  }
+
+  /// How often each rule was used.
+  static func lines(_ aggregation: AggregationRules?, _ usage: [UInt64]) -> [String] {
+    zip(aggregation?.rules ?? [], usage).map { "aggregation rule \($0): used \($1) times" }
+  }
+
+  static func line(_ sampling: Sampling, _ metered: MeteringStatistics, _ table: FlowTableStatistics) -> String {
+    let (offered, selected) = sampling.totals(metered, table)
+    let packets = "\(selected.packets) of \(offered.packets) packets"
+    switch sampling.method {
+    case .deterministicFlows, .randomFlows:
+      return "one flow in \(sampling.interval) is exported: \(selected.flows) of \(offered.flows) flows, \(packets)"
+    case .hashedFlows: return "one flow in \(sampling.interval) is metered, by hash: \(packets)"
+    case .packets: return "one packet in \(sampling.interval) is metered: \(packets)"
+    }
   }
 
   static func lines(_ export: ExportStatistics, _ destination: CollectorAddress) -> [String] {

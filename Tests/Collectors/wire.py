@@ -212,10 +212,10 @@ class Decoder:
             self.violation(text)
 
 
-def decode(datagrams, protocol, decoder=None):
-    """A Decoder that has read all datagrams of an exporter."""
+def decode(datagrams, protocol, decoder=None, rate=1):
+    """A Decoder that has read all datagrams of an exporter, which samples one in `rate`."""
     decoder = decoder or Decoder(protocol)
     for datagram in datagrams:
         decoder.decode(datagram)
-    decoder.violations += wire_rules.sampling_violations(decoder.options)
+    decoder.violations += wire_rules.sampling_violations(decoder.options, rate)
     return decoder

@@ -77,10 +77,14 @@ def flow_violations(record, protocol):
         yield f"a flow from {first} to {last} in a message of {now} (ms)"
 
 
-def sampling_violations(options):
+def sampling_violations(options, rate):
     """The sampling rate must be announced, by both ways that collectors look for it."""
-    if not any(record.number(34) == 1 for record in options):
-        yield "no options record tells samplingInterval (34) = 1"
-    if not any(record.octets(48) and record.octets(49) and record.number(50) == 1
+    if not any(record.number(34) == rate for record in options):
+        yield f"no options record tells samplingInterval (34) = {rate}"
+    if not any(record.octets(48) and record.octets(49) and record.number(50) == rate
                for record in options):
-        yield "no options record tells a sampler (48, 49, 50 = 1)"
+        yield f"no options record tells a sampler (48, 49, 50 = {rate})"
+    # goflow2 takes 305, 50 or 34 for the rate, the first of them in a message, of the last message that has one.
+    told = [record.number(305) or record.number(50) or record.number(34) for record in options]
+    if [number for number in told if number][-1:] != [rate]:
+        yield f"the last that goflow2 is told is another rate: {told}"

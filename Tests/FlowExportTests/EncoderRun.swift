@@ -17,13 +17,14 @@ final class EncoderRun {
 
   init(
     _ version: ExportProtocol, limit: Int? = nil, domain: UInt32 = 7, refreshRate: Int = 20, timeoutRate: Int = 30,
-    natEventCodes: NATEventCodes = .rfc8158
+    sampling: Sampling? = nil, natEventCodes: NATEventCodes = .rfc8158
   ) {
     var configuration = ExportConfiguration()
     configuration.exportProtocol = version
     configuration.observationDomain = domain
     configuration.refreshRate = refreshRate
     configuration.timeoutRate = timeoutRate
+    configuration.sampling = sampling
     configuration.natEventCodes = natEventCodes
     encoder = configuration.makeEncoder()
     if let limit { encoder.messageLimit = limit }

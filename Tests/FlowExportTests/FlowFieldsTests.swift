@@ -27,7 +27,8 @@ struct FlowFieldsTests {
     244: ("dot1qPriority", 1), 245: ("dot1qCustomerVlanId", 2), 246: ("dot1qCustomerPriority", 1),
     252: ("ingressPhysicalInterface", 4), 253: ("egressPhysicalInterface", 4), 256: ("ethernetType", 2),
     281: ("postNATSourceIPv6Address", 16), 282: ("postNATDestinationIPv6Address", 16), 295: ("IPSecSPI", 4),
-    371: ("userName", 16),
+    371: ("userName", 16), 9: ("sourceIPv4PrefixLength", 1),
+    13: ("destinationIPv4PrefixLength", 1), 48: ("samplerId", 1), 302: ("selectorId", 8),
   ]
   /// Of the options records.
   private static let optionsRegistry: [UInt16: (String, Int)] = [
@@ -37,7 +38,12 @@ struct FlowFieldsTests {
     83: ("interfaceDescription", 64), 152: ("flowStartMilliseconds", 8), 153: ("flowEndMilliseconds", 8),
     160: ("systemInitTimeMilliseconds", 8), 163: ("observedFlowTotalCount", 8), 164: ("ignoredPacketTotalCount", 8),
     166: ("notSentFlowTotalCount", 8), 167: ("notSentPacketTotalCount", 8), 168: ("notSentOctetTotalCount", 8),
-    300: ("observationDomainName", 32),
+    300: ("observationDomainName", 32), 309: ("samplingSize", 4), 310: ("samplingPopulation", 4),
+    302: ("selectorId", 8), 304: ("selectorAlgorithm", 2), 305: ("samplingPacketInterval", 4),
+    306: ("samplingPacketSpace", 4),
+    318: ("selectorIdTotalPktsObserved", 8), 319: ("selectorIdTotalPktsSelected", 8),
+    390: ("flowSelectorAlgorithm", 2), 394: ("selectorIDTotalFlowsObserved", 8),
+    395: ("selectorIDTotalFlowsSelected", 8), 396: ("samplingFlowInterval", 8), 397: ("samplingFlowSpacing", 8),
   ]
   private static let dialects = [FieldDialect.ipfix, .netFlow9]
 
@@ -140,6 +146,15 @@ struct FlowFieldsTests {
     #expect(ids(Sample.ipv4(.udp) { $0.ipOptions = 1 }, .ipfix).prefix(6) == [8, 12, 15, 60, 208, 7])
   }
 
+  @Test("prefix lengths of aggregated addresses stand behind the options, of IPv4 alone")
+  func prefixLengths() {
+    func ids(_ record: FlowRecord) -> [UInt16] { FlowShape(record).fields(for: .ipfix).map(\.id) }
+    let source = Sample.ipv4(.hip) { ($0.sourcePrefixLength, $0.ipOptions) = (24, 1) }
+    #expect(ids(source).prefix(7) == [8, 12, 15, 60, 208, 9, 13])
+    #expect(ids(Sample.ipv4(.hip) { $0.destinationPrefixLength = 32 }).prefix(6) == [8, 12, 15, 60, 9, 13])
+    #expect(ids(Sample.ipv6(.hip) { $0.sourcePrefixLength = 24 }).prefix(5) == [27, 28, 62, 60, 10])
+  }
+
   @Test("what a source knows beside stands where ipt_NETFLOW has it, user and mark at the end")
   func detailOrder() {
     func ids(_ dialect: FieldDialect, _ change: (inout FlowRecord) -> Void) -> [UInt16] {
@@ -201,6 +216,13 @@ struct FlowFieldsTests {
     #expect(Set(Sample.everyShape.map { FlowShape($0) }).count == 240)
     #expect(Set(Sample.everyDetailedShape.map { FlowShape($0) }).count == 64 * 240)
     #expect(Sample.everyDetailedShape.allSatisfy { Int(FlowShape($0).rawValue) < FlowShape.count })
+    let aggregated = Sample.everyShape.map { record in
+      var record = record
+      record.destinationPrefixLength = 24
+      return FlowShape(record)
+    }
+    #expect(Set(aggregated + Sample.everyShape.map { FlowShape($0) }).count == 2 * 240)
+    #expect(aggregated.allSatisfy { Int($0.rawValue) < FlowShape.count })
   }
 
   @Test("a record of a translated connection ends with what its packets become, ports where there are any")

@@ -37,6 +37,12 @@ struct NetFlow5EncoderTests {
       ])
   }
 
+  @Test("masks are the prefix lengths of aggregated addresses")
+  func masks() {
+    let messages = sent([Sample.ipv4(.udp) { ($0.sourcePrefixLength, $0.destinationPrefixLength) = (24, 16) }])
+    #expect(Array(messages[0].suffix(8)) == octets("0000 0000 18 10 0000"))
+  }
+
   @Test("the header's nanoseconds are what is left of the second, of the wall clock")
   func nanoseconds() {
     let run = EncoderRun(.netFlow5)

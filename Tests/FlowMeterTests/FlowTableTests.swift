@@ -14,8 +14,10 @@ struct TableUnderTest: ~Copyable {
     configuration.expiration.activeTimeout = .seconds(active)
     configuration.expiration.inactiveTimeout = .seconds(inactive)
     configuration.maxFlows = maxFlows
-    table = try FlowTable(configuration)
+    try self.init(configuration)
   }
+
+  init(_ configuration: FlowTable.Configuration) throws { table = try FlowTable(configuration) }
 
   mutating func add(
     _ packet: [UInt8], at milliseconds: Int64, direction: FlowDirection? = nil, detail: PacketDetail? = nil
@@ -24,6 +26,13 @@ struct TableUnderTest: ~Copyable {
     batch.append(packet, at: milliseconds, direction: direction, detail: detail)
     table.update(batch)
     table.forEachStripe { $0.assertInvariants() }
+  }
+
+  /// Adds a packet without looking at every invariant.
+  mutating func addUnchecked(_ packet: [UInt8], at milliseconds: Int64) {
+    batch.reset(at: Timestamp(milliseconds: milliseconds))
+    batch.append(packet, at: milliseconds)
+    table.update(batch)
   }
 
   /// Adds several packets as one batch.
@@ -62,6 +71,22 @@ struct FlowTableTests {
     #expect(MemoryLayout<FlowSlot>.stride == 64)
     #expect(MemoryLayout<FlowSlotIPv6>.stride == 96)
     #expect(MemoryLayout<FlowKey>.stride == 48)
+  }
+
+  @Test("the index starts with as many entries as asked for, at most with what the flows need, and grows all the same")
+  func indexSize() throws {
+    for (size, expected) in [(0, 256), (16 * 1000, 1024), (1 << 30, 16_384)] as [(Int, UInt64)] {
+      var configuration = FlowTable.Configuration()
+      (configuration.maxFlows, configuration.indexSize) = (100_000, size)
+      var subject = try TableUnderTest(configuration)
+      subject.table.forEachStripe { #expect($0.mask + 1 == expected) }
+      for port in 0..<5000 {
+        var packet = Packets.udp
+        (packet[20], packet[21]) = (UInt8(port >> 8), UInt8(port & 0xff))
+        if port % 1000 == 999 { subject.add(packet, at: 0) } else { subject.addUnchecked(packet, at: 0) }
+      }
+      #expect(subject.table.statistics.active == 5000)
+    }
   }
 
   @Test("packets of one key are one flow, with their sums, times and control bits")

@@ -12,7 +12,8 @@ func metering(_ arguments: String) throws -> Meter? {
 /// What the program says of a command line that it does not take, and its exit code; nil where it takes it.
 func refusal(_ arguments: [String]) -> (text: String, code: Int32)? {
   do {
-    _ = try Flowprobe.parseAsRoot(NetfilterOptions.completing(arguments))
+    let command = try Flowprobe.parseAsRoot(NetfilterOptions.completing(arguments))
+    try (command as? Meter)?.checkCombination()
     return nil
   } catch {
     return (Flowprobe.message(for: error), Flowprobe.exitCode(for: error).rawValue)

@@ -180,6 +180,45 @@ struct OptionsTests {
     #expect(try directory("-r file.pcap --dest 192.0.2.1") == nil)
   }
 
+  @Test("flows or packets are sampled, and collectors are told; by default all are exported")
+  func sampling() throws {
+    func configuration(_ arguments: String) throws -> ProbeConfiguration {
+      let meter = try #require(try metering(arguments))
+      return try meter.configuration
+    }
+    for arguments in ["-i eth0", "-i eth0 --sampler 0"] {
+      let none = try configuration(arguments)
+      #expect(none.table.sampling == nil && none.export.sampling == nil)
+    }
+    let empty = try Flowprobe.parseAsRoot(["-i", "eth0", "--sampler", ""]) as? Meter
+    #expect(try empty?.metering.selection.sampling() == nil)
+    let packets = try configuration("--nflog 5 --packet-sampling 1000 --sampler 0")
+    #expect(packets.export.sampling == Sampling(.packets, interval: 1000))
+    let hashed = try configuration("-i eth0 --sampler hash:100")
+    #expect(hashed.table.sampling == Sampling(.hashedFlows, interval: 100))
+    #expect(hashed.export.sampling == Sampling(.hashedFlows, interval: 100))
+  }
+
+  @Test("threads run on the processors that are named, those that meter in turn; by default on any")
+  func processors() throws {
+    let meter = try #require(try metering("-i eth0 --metering-cpu 2,4-6 --exportcpu 1 --hashsize 65536"))
+    let configuration = try meter.configuration
+    #expect(configuration.meteringProcessors == [2, 4, 5, 6])
+    #expect(configuration.exportProcessor == 1)
+    #expect(configuration.table.indexSize == 65_536)
+    let any = try #require(try metering("-i eth0 --exportcpu -1"))
+    let none = try any.configuration
+    #expect(none.meteringProcessors == [] && none.exportProcessor == nil && none.table.indexSize == 0)
+  }
+
+  @Test("aggregation rules come from one list or several")
+  func aggregation() throws {
+    let meter = try #require(try metering("-i eth0 --aggregation 10.0.0.0/8=24,80=1 --aggregation 1-2=3"))
+    let configuration = try meter.configuration
+    #expect(configuration.selection.aggregation?.rules.map(\.description) == ["10.0.0.0/8=24", "80=1", "1-2=3"])
+    #expect(try metering("-i eth0")?.metering.selection.aggregationRules() == nil)
+  }
+
   @Test("list-fields is a command of its own, and needs no interface")
   func listFields() throws {
     #expect(try Flowprobe.parseAsRoot(["list-fields"]) is ListFields)

@@ -152,6 +152,29 @@ struct ProcStatisticsTests {
     #expect(lines(statistics)[1] == "Protocol version 5 (netflow)")
   }
 
+  @Test("sampling, aggregation rules and rules for interface indexes have ipt_NETFLOW's lines")
+  func selection() throws {
+    var statistics = StatisticsSample.statistics
+    statistics.program.sampling = Sampling(.randomFlows, interval: 100)
+    statistics.table.selected = FlowTotals(flows: 3, packets: 30, octets: 300)
+    statistics.table.leftOut = FlowTotals(flows: 290, packets: 2900, octets: 29_000)
+    statistics.program.aggregation = try AggregationRules.parse("10.0.0.0/8=24 1024-65535=0")
+    statistics.aggregationUsage = [7, 8]
+    statistics.program.interfaceIndexRules = try InterfaceIndexRules.parse("eth:100,ppp:200")
+    let all = lines(statistics)
+    #expect(all[0].hasSuffix("; aggr dir nel samp snmp vlan"))
+    #expect(
+      all[3] == "Flow sampling mode random one-out-of 100. Flows selected 3, discarded 290. Pkts selected 30,"
+        + " discarded 2900.")
+    #expect(
+      all.suffix(4) == [
+        "aggr#0 net: match 10.0.0.0/8 strip 24 (usage 7)", "aggr#1 port: ports 1024-65535 replace 0 (usage 8)",
+        "SNMP-rule#0: prefix 'eth' map to 100", "SNMP-rule#1: prefix 'ppp' map to 200",
+      ])
+    statistics.program.sampling = Sampling(.packets, interval: 10)
+    #expect(lines(statistics)[3] == "Flow sampling is disabled.")
+  }
+
   @Test("what is read a moment later never makes a figure negative, and without packets the metric is 1")
   func moments() throws {
     var statistics = StatisticsSample.statistics

@@ -32,6 +32,21 @@ struct RefusalTests {
       ("-r file.pcap --stat-dir /tmp", "--stat-dir tells of live metering"),
       ("-i eth0 --stat-dir /tmp --no-stat", "--stat-dir and --no-stat exclude each other"),
       ("-i eth0 --stat-dir=", "Missing value for '--stat-dir"),
+      ("-i eth0 --sampler d:1", "cannot sample flows by 'd:1'; write deterministic:N, random:N or hash:N, with N"),
+      ("-i eth0 --packet-sampling 1", "--packet-sampling 1 is out of range; give 2 to 16383."),
+      ("-i eth0 --packet-sampling 16384", "--packet-sampling 16384 is out of range; give 2 to 16383."),
+      (
+        "-i eth0 --packet-sampling 10 --sampler r:10", "--sampler chooses flows and --packet-sampling packets; give one"
+      ),
+      ("-i eth0 --aggregation 10.0.0.0/8=24,80", "'80' is no aggregation rule; write address/length=length, as in"),
+      ("-i eth0 --snmp-rules eth", "'eth' is no rule for interface indexes; write prefix:base, as in eth:100."),
+      (
+        "-r file.pcap --snmp-rules eth:100",
+        "--snmp-rules go by the names of this machine's interfaces; a file's packets"
+      ),
+      ("-i eth0 --metering-cpu 0,x", "'x' is no processor; give a number from 0 to 1023, or a range as in 1-3."),
+      ("-i eth0 --metering-cpu 3-1", "'3-1' is no processor"),
+      ("-i eth0 --metering-cpu 1024", "'1024' is no processor"),
       ("-i eth0 --no-such-option", "--no-such-option"), ("-i", "-i"),
     ])
   func conflicts(arguments: String, text: String) throws {
@@ -48,6 +63,7 @@ struct RefusalTests {
       ("--timeout-rate", 1, 10_000), ("--nflog-size", 64, 65_531), ("--nflog-threshold", 1, 65_535),
       ("--nflog-timeout", 10, 1000), ("--nflog-message", 4096, 131_072), ("--nat-buffer", 64, 2_097_151),
       ("--sndbuf", 0, 2_147_483_647), ("--export-rate", 0, 1_000_000_000),
+      ("--hashsize", 0, 1_073_741_824), ("--exportcpu", -1, 1023),
     ])
   func ranges(option: String, lowest: Int, highest: Int) throws {
     #expect(refusal("-i eth0 \(option)=\(lowest)") == nil)

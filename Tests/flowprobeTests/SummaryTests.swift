@@ -61,6 +61,34 @@ struct SummaryTests {
       ])
   }
 
+  @Test("what sampling was given and took is told, by hash and of packets in packets")
+  func sampled() {
+    let table = table {
+      $0.selected = FlowTotals(flows: 1, packets: 5, octets: 6)
+      $0.leftOut = FlowTotals(flows: 2, packets: 7, octets: 8)
+    }
+    let metered = metered { $0.unselectedPackets = 30 }
+    #expect(
+      Summary.line(Sampling(.randomFlows, interval: 3), metered, table)
+        == "one flow in 3 is exported: 1 of 3 flows, 5 of 12 packets")
+    #expect(
+      Summary.line(Sampling(.hashedFlows, interval: 3), metered, table)
+        == "one flow in 3 is metered, by hash: 12 of 42 packets")
+    let observed = self.metered { ($0.observedPackets, $0.unselectedPackets) = (31, 20) }
+    #expect(
+      Summary.line(Sampling(.packets, interval: 3), observed, table) == "one packet in 3 is metered: 11 of 31 packets")
+  }
+
+  @Test("of each aggregation rule it is told how often it was used")
+  func aggregation() throws {
+    let rules = try AggregationRules.parse("10.0.0.0/8=24,80-90=0")
+    #expect(
+      Summary.lines(rules, [5, 0]) == [
+        "aggregation rule 10.0.0.0/8=24: used 5 times", "aggregation rule 80-90=0: used 0 times",
+      ])
+    #expect(Summary.lines(nil, []) == [])
+  }
+
   @Test("a destination that took everything has one line")
   func exported() {
     var statistics = ExportStatistics()

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -27,6 +28,9 @@ void cshims_set_thread_name(const char *_Nonnull name);
 
 /// The number of the processor that the calling thread runs on.
 int cshims_current_processor(void);
+/// Lets threads that are made with these attributes run on one processor alone; 0 or an errno. That there is no such
+/// processor pthread_create says.
+int cshims_set_processor(pthread_attr_t *_Nonnull attributes, int processor);
 
 /// MAP_FAILED as an integer, for comparison.
 static inline intptr_t cshims_map_failed(void) { return (intptr_t)MAP_FAILED; }

@@ -80,10 +80,11 @@ extension ExportConfiguration {
   func makeEncoder() -> any MessageEncoder {
     let templates = TemplateConfiguration(
       domain: observationDomain, refreshRate: refreshRate, refreshInterval: Int64(timeoutRate) * 60_000,
-      natEventCodes: natEventCodes)
+      natEventCodes: natEventCodes, sampling: sampling)
     return switch exportProtocol {
     case .netFlow5:
-      NetFlow5Encoder(engineID: UInt8(truncatingIfNeeded: observationDomain), messageLimit: longestMessage)
+      NetFlow5Encoder(
+        engineID: UInt8(truncatingIfNeeded: observationDomain), messageLimit: longestMessage, sampling: sampling)
     case .netFlow9: TemplateEncoder(NetFlow9Format(), templates, messageLimit: longestMessage)
     case .ipfix: TemplateEncoder(IPFIXFormat(), templates, messageLimit: longestMessage)
     }

@@ -27,7 +27,7 @@ protocol MessageFormat: Sendable {
   func writeOptionsTemplateHeader<Record>(_ template: Template<Record>, to buffer: inout MessageBuffer)
 
   /// The scope of an options record as the format says it.
-  func scope(_ scope: OptionsScope) -> (id: UInt16, length: Int)
+  func scopeField(_ scope: OptionsScope) -> Field<ExporterOptions>
 }
 
 /// IPFIX (RFC 7011).
@@ -69,8 +69,12 @@ struct IPFIXFormat: MessageFormat {
     buffer.append(UInt16(template.scopeCount))
   }
 
-  func scope(_ scope: OptionsScope) -> (id: UInt16, length: Int) {
-    (scope == .observationDomain ? 149 : 144, UInt32.wireLength)
+  func scopeField(_ scope: OptionsScope) -> Field<ExporterOptions> {
+    switch scope {
+    case .observationDomain: Field(149, "observationDomainId", \.domain)
+    case .exportingProcess: Field(144, "exportingProcessId", \.domain)
+    case .selector: FlowFields.selectorID()
+    }
   }
 }
 
@@ -120,7 +124,7 @@ struct NetFlow9Format: MessageFormat {
   }
 
   /// Scope type 1, System.
-  func scope(_ scope: OptionsScope) -> (id: UInt16, length: Int) { (1, UInt32.wireLength) }
+  func scopeField(_ scope: OptionsScope) -> Field<ExporterOptions> { Field(1, "System", \.domain) }
 }
 
 /// What the values of an options record apply to.
@@ -129,4 +133,6 @@ enum OptionsScope: Sendable {
   case observationDomain
   /// exportingProcessId; in v9 the system.
   case exportingProcess
+  /// selectorId: what was sampled. Of IPFIX only.
+  case selector
 }

@@ -13,6 +13,8 @@ final class NetFlow5Encoder: MessageEncoder {
   let templateCount = 0
   /// The low octet of the Observation Domain: v5 has no room for more.
   private let engineID: UInt8
+  /// Mode, 1 deterministic or 2 random, in two bits, and interval in fourteen; 0 where nothing is sampled.
+  private let sampling: UInt16
   private var sequence: UInt32 = 0
   private var records = MessageBuffer(capacity: mostRecords * recordLength)
   private var message = MessageBuffer(capacity: headerLength + mostRecords * recordLength)
@@ -21,8 +23,9 @@ final class NetFlow5Encoder: MessageEncoder {
   /// How many parts of the current record have been added.
   private var part: UInt64 = 0
 
-  init(engineID: UInt8, messageLimit: Int) {
+  init(engineID: UInt8, messageLimit: Int, sampling: Sampling? = nil) {
     self.engineID = engineID
+    self.sampling = sampling.map { $0.modeNumber << 14 | UInt16($0.interval) } ?? 0
     self.messageLimit = messageLimit
   }
 
@@ -92,7 +95,10 @@ final class NetFlow5Encoder: MessageEncoder {
     records.append(record.tcpControlBits)
     records.append(record.key.protocol)
     records.append(record.key.classOfService)
-    records.append(zeros: 8)
+    records.append(zeros: 4)
+    records.append(record.sourcePrefixLength)
+    records.append(record.destinationPrefixLength)
+    records.append(zeros: 2)
     flows.flows += 1
     flows.packets += packets
     flows.octets += octets
@@ -172,7 +178,7 @@ final class NetFlow5Encoder: MessageEncoder {
     message.append(sequence)
     message.append(UInt8(0))
     message.append(engineID)
-    message.append(UInt16(0))
+    message.append(sampling)
     message.append(records)
     sequence &+= UInt32(count)
     batch.append(message, flows, events: events)

@@ -12,6 +12,8 @@ struct TemplateConfiguration: Sendable {
   /// Milliseconds between two refreshes of the templates.
   var refreshInterval: Int64
   var natEventCodes: NATEventCodes
+  /// Where something is sampled, records have the number of the sampler, and options tell of it.
+  var sampling: Sampling?
 }
 
 /// Messages of NetFlow v9 or IPFIX.
@@ -44,7 +46,7 @@ final class TemplateEncoder: MessageEncoder {
     self.configuration = configuration
     self.messageLimit = messageLimit
     // The first sets of a refresh are those of the options, whose records do not wait for its end.
-    for kind in OptionsKind.allCases {
+    for kind in OptionsKind.kinds(of: configuration.sampling, in: format.dialect) {
       let template = makeTemplate(kind)
       optionsTemplates.append((kind, template))
       templateSets.add(format.templateSet(template))
@@ -74,7 +76,8 @@ final class TemplateEncoder: MessageEncoder {
   private func addTemplate(
     for shape: FlowShape, at instant: ExportInstant, to batch: inout MessageBatch
   ) -> Int {
-    let template = Template(id: takeTemplateID(), fields: shape.fields(for: format.dialect))
+    let template = Template(
+      id: takeTemplateID(), fields: shape.fields(for: format.dialect, isSampled: configuration.sampling != nil))
     announce(template, at: instant, to: &batch)
     return pending.add(template, shape)
   }
@@ -240,10 +243,7 @@ final class TemplateEncoder: MessageEncoder {
   }
 
   private func makeTemplate(_ kind: OptionsKind) -> Template<ExporterOptions> {
-    let scope = format.scope(kind.scope)
-    let field = Field<ExporterOptions>(scope.id, "scope", \.domain)
-    precondition(field.length == scope.length)
-    return Template(id: takeTemplateID(), fields: [field] + kind.fields, scopeCount: 1)
+    Template(id: takeTemplateID(), fields: [format.scopeField(kind.scope)] + kind.fields, scopeCount: 1)
   }
 
   func append(

@@ -17,7 +17,7 @@ public final class CollectorExporter: FlowRecordConsumer {
   private var batch = MessageBatch()
   private var connection: CollectorConnection
   private var pace: Pace
-  private var options = OptionsSchedule()
+  private var options: OptionsSchedule
   private var repeatTemplates = false
   /// When the templates are sent next, by the monotonic clock, beside the encoder's own rules; nil: not before those.
   private var nextTemplates: Timestamp? = Timestamp(milliseconds: 0)
@@ -42,6 +42,7 @@ public final class CollectorExporter: FlowRecordConsumer {
     connection = CollectorConnection(destination, configuration, number: number, ownSessions: ownSessions)
     pace = Pace(perSecond: configuration.exportRate)
     encoder = configuration.makeEncoder()
+    options = OptionsSchedule(configuration.sampling)
   }
 
   public var statistics: ExportStatistics { published.withLock { $0 } }
@@ -55,7 +56,7 @@ public final class CollectorExporter: FlowRecordConsumer {
       if let movedTo { report(.moved(destination: destination, to: movedTo)) }
       // Whoever listens there now has seen no template and no options.
       nextTemplates = Timestamp(milliseconds: 0)
-      options = OptionsSchedule()
+      options = OptionsSchedule(configuration.sampling)
       repeatTemplates = true
     case .failed(let error):
       counters.failedAttempts += 1
@@ -133,6 +134,8 @@ public final class CollectorExporter: FlowRecordConsumer {
     record.started = context.started
     record.now = instant.wall(instant.now)
     record.program = configuration.program
+    record.describe(configuration.sampling)
+    (record.offered, record.selected) = (context.offered, context.selected)
     (record.sentMessages, record.sentRecords) = (counters.messages, counters.sent.flows)
     record.sentOctets = counters.octets
     record.observedFlows = context.observedFlows

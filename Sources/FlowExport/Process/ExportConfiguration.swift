@@ -43,6 +43,9 @@ public struct ExportConfiguration: Sendable {
   /// Which numbers stand for NAT events. Default those of RFC 8158.
   public var natEventCodes = NATEventCodes.rfc8158
 
+  /// How what is exported was chosen, for collectors to know; nil, the default: it is all.
+  public var sampling: Sampling?
+
   /// Name and version of the program, for the options records.
   public var program = "FlowExport"
 
@@ -63,6 +66,9 @@ public struct ExporterContext: Sendable {
   public var ignoredPackets: UInt64 = 0
   /// Flow Records that the table could not keep until they were exported.
   public var lostInTable = FlowTotals()
+  /// What sampling was given, and what of it was taken: Flows and packets, as far as the method knows them.
+  public var offered = FlowTotals()
+  public var selected = FlowTotals()
   /// The interfaces that packets are observed on.
   public var interfaces: [ObservedInterface] = []
 

@@ -29,6 +29,8 @@ public final class ExportingProcess {
   private let natEvents: NATEventLog?
   private var buffer = FlowRecordBuffer()
   private var events: [NATEvent] = []
+  /// Under which index an interface is exported, by its own; default: under its own. See ``InterfaceIndexRules``.
+  public var interfaceIndexes: [UInt32: UInt32] = [:]
 
   /// - Parameters:
   ///   - translations: completes the records of translated connections; nil leaves them as they are.
@@ -59,6 +61,9 @@ public final class ExportingProcess {
       guard buffer.count > 0 else { continue }
       count += buffer.count
       translations?.annotate(&buffer)
+      if !interfaceIndexes.isEmpty {
+        for i in 0..<buffer.count { buffer[i].renumberInterfaces(interfaceIndexes) }
+      }
       for consumer in consumers { consumer.consume(buffer, at: instant) }
       buffer.removeAll()
     }

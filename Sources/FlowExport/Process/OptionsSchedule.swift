@@ -8,6 +8,7 @@ struct OptionsSchedule {
   private static let descriptionInterval: Int64 = 300_000
   private static let statisticsInterval: Int64 = 60_000
 
+  private let sampling: Sampling?
   private var nextDescription = Timestamp(milliseconds: .min)
   private var nextStatistics = Timestamp(milliseconds: .min)
   private var knownIgnored: UInt64 = 0
@@ -17,6 +18,9 @@ struct OptionsSchedule {
   private var knownInterfaces: Set<ObservedInterface> = []
   private var ignoring = LossPeriod()
   private var losing = LossPeriod()
+
+  /// - Parameter sampling: nil: there is nothing to tell of it beside its rate.
+  init(_ sampling: Sampling? = nil) { self.sampling = sampling }
 
   func isDue(at now: Timestamp) -> Bool { interfacesHaveChanged || now >= min(nextDescription, nextStatistics) }
 
@@ -36,6 +40,8 @@ struct OptionsSchedule {
     var kinds: [OptionsKind] = []
     if now >= nextDescription {
       nextDescription = now.advanced(byMilliseconds: Self.descriptionInterval)
+      // Ahead of the rate: goflow2 takes samplingPacketInterval for it, and what it finds last.
+      kinds += sampling.map { [OptionsKind.selector(of: $0)] } ?? []
       kinds += [.sampling, .sampler, .system, .interface]
       knownInterfaces = []
     } else if interfacesHaveChanged {
@@ -45,6 +51,7 @@ struct OptionsSchedule {
     if now >= nextStatistics {
       nextStatistics = now.advanced(byMilliseconds: Self.statisticsInterval)
       kinds.append(.meteringStatistics)
+      kinds += sampling.map { [OptionsKind.statistics(of: $0)] } ?? []
       if record.ignoredPackets > 0 { kinds.append(.meteringReliability) }
       if record.notSent.flows > 0 { kinds.append(.exportingReliability) }
     }

@@ -17,6 +17,11 @@ public enum FlowFields {
     Field(60, "ipVersion", octets: \.key.version),
   ]
   static let ipv4Options: Group = [Field(208, "ipv4Options", \.ipOptions)]
+  /// Of aggregated addresses; 0 of one that is whole.
+  static let ipv4PrefixLengths: Group = [
+    Field(9, "sourceIPv4PrefixLength", \.sourcePrefixLength),
+    Field(13, "destinationIPv4PrefixLength", \.destinationPrefixLength),
+  ]
   static let icmpIPv4: Group = [Field(32, "icmpTypeCodeIPv4", \.key.destinationPort)]
 
   static let ipv6: Group = [
@@ -105,6 +110,12 @@ public enum FlowFields {
     Field(256, "ethernetType") { $0.key.version == .v4 ? UInt16(0x0800) : UInt16(0x86dd) }
   ]
   static let direction: Group = [.known(61, "flowDirection", octets: \.direction)]
+  /// Of sampled Flows: by which sampler, the one that the options records tell of.
+  static let sampler: Group = [samplerID()]
+  static let selector: Group = [selectorID()]
+
+  static func samplerID<Record>() -> Field<Record> { Field(48, "samplerId") { _ in UInt8(1) } }
+  static func selectorID<Record>() -> Field<Record> { Field(302, "selectorId") { _ in UInt64(1) } }
 
   /// The owner of the sending socket by number: who that is, the names of another machine do not tell.
   static let user: Group = [Field(371, "userName") { UserName(text: String($0.detail.userID ?? 0)) }]

@@ -6,11 +6,11 @@ public import FlowMeter
 struct FlowShape: RawRepresentable, Hashable, Sendable {
   /// Bit 0 IPv6; 1 IP options or extension headers; 2 flow label; 3 TCP options; 4 a VLAN tag; 5 a second one;
   /// 6 to 8 the ``Transport``; 9 translated; 10 physical interfaces; 11 MAC addresses; 12 a direction; 13 a user;
-  /// 14 a mark.
+  /// 14 a mark; 15 aggregated addresses.
   var rawValue: UInt16
 
   /// What raw values are below.
-  static let count = 1 << 15
+  static let count = 1 << 16
 
   enum Transport: UInt16, CaseIterable {
     case none, ports, icmp, igmp, ipsec
@@ -40,6 +40,7 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     if record.key.innerTag != 0 { bits |= 1 << 5 }
     if record.isTranslated { bits |= 1 << 9 }
     if record.direction != nil { bits |= 1 << 12 }
+    if record.sourcePrefixLength | record.destinationPrefixLength != 0 { bits |= 1 << 15 }
     if !record.detail.isEmpty { bits |= Self.bits(of: record.detail) }
     rawValue = bits | Transport(record.key.protocol).rawValue << 6
   }
@@ -68,10 +69,13 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
   private var transport: Transport { Transport(rawValue: rawValue >> 6 & 7) ?? .none }
 
   /// The record's fields in the order of ipt_NETFLOW's blocks, so that its users' collectors see what they know.
-  func fields(for format: FieldDialect) -> [Field<FlowRecord>] {
+  ///
+  /// - Parameter isSampled: whether Flows or packets are sampled: then records say by which sampler.
+  func fields(for format: FieldDialect, isSampled: Bool = false) -> [Field<FlowRecord>] {
     var fields = isIPv6 ? FlowFields.ipv6 : FlowFields.ipv4
     if has(2) { fields += FlowFields.flowLabel }
     if has(1) { fields += isIPv6 ? FlowFields.extensionHeaders : FlowFields.ipv4Options }
+    if has(15), !isIPv6 { fields += FlowFields.ipv4PrefixLengths }
     switch (transport, format) {
     case (.icmp, .ipfix): fields += isIPv6 ? FlowFields.icmpIPv6 : FlowFields.icmpIPv4
     case (.icmp, .netFlow9): fields += FlowFields.icmpPorts + (isIPv6 ? [] : FlowFields.icmpIPv4)
@@ -95,6 +99,7 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     }
     if has(4) || has(11) { fields += FlowFields.etherType }
     if has(12) { fields += FlowFields.direction }
+    if isSampled { fields += format == .ipfix ? FlowFields.selector : FlowFields.sampler }
     if has(9) {
       fields += isIPv6 ? FlowFields.postNATIPv6 : FlowFields.postNATIPv4
       if transport == .ports { fields += FlowFields.postNAPT }
@@ -127,8 +132,8 @@ extension FlowFields {
   public static var list: [FieldDescription] {
     var list = FieldList()
     for shape in FlowShape.fullest {
-      list.add(shape.fields(for: .ipfix), to: [.ipfix])
-      list.add(shape.fields(for: .netFlow9), to: [.netFlow9])
+      list.add(shape.fields(for: .ipfix, isSampled: true), to: [.ipfix])
+      list.add(shape.fields(for: .netFlow9, isSampled: true), to: [.netFlow9])
     }
     for shape in NATEventShape.allCases { list.add(shape.fields(.rfc8158), to: [.ipfix, .netFlow9]) }
     return list.lines.sorted { $0.key < $1.key }.map(\.value)

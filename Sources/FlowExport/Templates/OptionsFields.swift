@@ -26,8 +26,14 @@ struct ExporterOptions: Sendable {
   var notSent = FlowTotals()
   var losing = LossPeriod()
 
-  /// One packet in how many is metered: all are.
+  /// One in how many is taken; 1: all are.
   var samplingInterval: UInt32 = 1
+  /// samplingAlgorithm and samplerMode: 1 deterministic, also where all are taken; 2 random.
+  var samplingMode: UInt8 = 1
+  var samplerID: UInt8 = 0
+  /// What sampling was given and what of it was taken.
+  var offered = FlowTotals()
+  var selected = FlowTotals()
 
   var interfaceIndex: UInt32 = 0
   var interfaceName = ""
@@ -55,8 +61,47 @@ enum OptionsKind: CaseIterable, Sendable {
   case meteringReliability
   case exportingReliability
   case interface
+  // What samples, by its method, and how much it took.
+  case countSelector
+  case randomSelector
+  case packetSelector
+  case flowSelection
+  case packetSelection
 
-  var scope: OptionsScope { self == .exportingReliability ? .exportingProcess : .observationDomain }
+  /// The kinds that an exporter has templates for. Of sampling NetFlow v9 has what ``sampling`` and ``sampler`` tell.
+  static func kinds(of sampling: Sampling?, in dialect: FieldDialect) -> [OptionsKind] {
+    let always: [OptionsKind] = [
+      .sampling, .sampler, .system, .meteringStatistics, .meteringReliability, .exportingReliability, .interface,
+    ]
+    guard let sampling, dialect == .ipfix else { return always }
+    return always + [selector(of: sampling), statistics(of: sampling)]
+  }
+
+  /// What tells of a way to sample. The selector is no scope there, where collectors that look for it (akvorado, nfdump)
+  /// would not see it; ipt_NETFLOW has it so too.
+  static func selector(of sampling: Sampling) -> OptionsKind {
+    switch sampling.method {
+    case .deterministicFlows: .countSelector
+    case .randomFlows, .hashedFlows: .randomSelector
+    case .packets: .packetSelector
+    }
+  }
+
+  /// What tells how much was taken: of Flows of which no packet came to the table, nobody knows how many they are.
+  static func statistics(of sampling: Sampling) -> OptionsKind {
+    switch sampling.method {
+    case .deterministicFlows, .randomFlows: .flowSelection
+    case .hashedFlows, .packets: .packetSelection
+    }
+  }
+
+  var scope: OptionsScope {
+    switch self {
+    case .exportingReliability: .exportingProcess
+    case .flowSelection, .packetSelection: .selector
+    default: .observationDomain
+    }
+  }
 
   /// The fields behind the scope.
   var fields: [Field<ExporterOptions>] {
@@ -65,12 +110,12 @@ enum OptionsKind: CaseIterable, Sendable {
       // What collectors look for before they believe a counter; each looks for one of the two records.
       [
         Field(34, "samplingInterval", \.samplingInterval),
-        Field(35, "samplingAlgorithm") { _ in UInt8(1) },  // deterministic
+        Field(35, "samplingAlgorithm", \.samplingMode),
       ]
     case .sampler:
       [
-        Field(48, "samplerId") { _ in UInt8(0) },
-        Field(49, "samplerMode") { _ in UInt8(1) },  // deterministic
+        Field(48, "samplerId", \.samplerID),
+        Field(49, "samplerMode", \.samplingMode),
         Field(50, "samplerRandomInterval", \.samplingInterval),
       ]
     case .system:
@@ -106,7 +151,61 @@ enum OptionsKind: CaseIterable, Sendable {
         Field(82, "interfaceName") { InterfaceName(text: $0.interfaceName) },
         Field(83, "interfaceDescription") { InterfaceDescription(text: $0.interfaceDescription) },
       ]
+    case .countSelector:
+      [
+        FlowFields.selectorID(),
+        Field(390, "flowSelectorAlgorithm") { _ in UInt16(1) },  // systematic count-based
+        Field(396, "samplingFlowInterval") { _ in UInt64(1) },
+        Field(397, "samplingFlowSpacing") { UInt64($0.samplingInterval) - 1 },
+      ]
+    case .randomSelector:
+      // By hash too: with a seed that nobody knows which Flows are taken is chance, and none of the registry's hash
+      // functions is ours.
+      [
+        FlowFields.selectorID(),
+        Field(390, "flowSelectorAlgorithm") { _ in UInt16(3) },  // random n-out-of-N
+        Field(309, "samplingSize") { _ in UInt32(1) },
+        Field(310, "samplingPopulation", \.samplingInterval),
+      ]
+    case .packetSelector:
+      [
+        FlowFields.selectorID(),
+        Field(304, "selectorAlgorithm") { _ in UInt16(1) },  // systematic count-based
+        Field(305, "samplingPacketInterval") { _ in UInt32(1) },
+        Field(306, "samplingPacketSpace") { $0.samplingInterval - 1 },
+      ]
+    case .flowSelection:
+      [
+        Field(394, "selectorIDTotalFlowsObserved", \.offered.flows),
+        Field(395, "selectorIDTotalFlowsSelected", \.selected.flows),
+      ] + Self.selectedPackets
+    case .packetSelection: Self.selectedPackets
     }
+  }
+}
+
+extension OptionsKind {
+  private static let selectedPackets: [Field<ExporterOptions>] = [
+    Field(318, "selectorIdTotalPktsObserved", \.offered.packets),
+    Field(319, "selectorIdTotalPktsSelected", \.selected.packets),
+    // The packets of a file may have come long before the program began.
+    Field(152, "flowStartMilliseconds") { min($0.started, $0.now) },
+    .wallTime(153, "flowEndMilliseconds", \.now),
+  ]
+}
+
+extension Sampling {
+  /// samplerMode, samplingAlgorithm and NetFlow v5's mode: 1 deterministic, 2 random.
+  var modeNumber: UInt16 { isDeterministic ? 1 : 2 }
+}
+
+extension ExporterOptions {
+  /// Tells of a way to sample; nil: of all being taken.
+  mutating func describe(_ sampling: Sampling?) {
+    guard let sampling else { return }
+    samplingInterval = UInt32(sampling.interval)
+    samplingMode = UInt8(sampling.modeNumber)
+    samplerID = 1
   }
 }
 

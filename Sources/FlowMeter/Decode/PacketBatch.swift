@@ -28,17 +28,25 @@
   private var own: [OwnSession] = []
   private var ownVersion = -1
 
+  /// One packet of so many is taken; 0: all are.
+  private let packetInterval: UInt32
+  /// How many are left out before the next is taken.
+  private var packetsToSkip: UInt32 = 0
+
   private let decoder = PacketDecoder()
   private let fragments: FragmentTracker
   private let tracksFragments: Bool
 
   /// - Parameters:
   ///   - fragments: `.zero` meters later fragments with ports 0 (ipt_NETFLOW's way); default `.track`.
+  ///   - packetInterval: samples packets: of so many, one by one, the first is taken; default 0: all are.
   ///   - ownSessions: conversations that are left out: flowprobe's own export; nil where none can come.
   ///   - hashSeed: as in ``FlowTable/Configuration``.
   public init(
-    fragments: FragmentHandling = .track, ownSessions: OwnSessions? = nil, hashSeed: UInt64? = nil
+    fragments: FragmentHandling = .track, packetInterval: UInt32 = 0, ownSessions: OwnSessions? = nil,
+    hashSeed: UInt64? = nil
   ) {
+    self.packetInterval = packetInterval
     self.fragments = FragmentTracker(hashSeed: hashSeed)
     self.ownSessions = ownSessions
     unsafe observations = .allocate(capacity: Self.mostPackets + 1)
@@ -96,6 +104,7 @@
     statistics.observedPackets &+= 1
     let time = metadata.time.clampedToPlausible
     latest = max(latest, time)
+    if packetInterval != 0, skips() { return }
     let place = unsafe observations + count
     unsafe place.initialize(to: PacketObservation())
     do throws(DecodeFailure) {
@@ -119,6 +128,17 @@
     } else {
       unsafe appendFragment(place)
     }
+  }
+
+  /// Whether sampling leaves the next packet out.
+  private mutating func skips() -> Bool {
+    guard packetsToSkip > 0 else {
+      packetsToSkip = packetInterval - 1
+      return false
+    }
+    packetsToSkip -= 1
+    statistics.unselectedPackets &+= 1
+    return true
   }
 
   /// Empties the batch for the next round, in which fragments that have waited too long come first.
@@ -165,6 +185,30 @@
           statistics.orphanedFragments &+= 1
         }
       }
+    }
+  }
+
+  /// Applies aggregation rules to the packets' keys.
+  mutating func aggregate(by rules: AggregationRules, _ usage: inout [UInt64]) {
+    for i in 0..<count { unsafe rules.apply(to: &observations[i], &usage) }
+  }
+
+  /// Takes out the packets whose keys are not selected: they are not metered.
+  mutating func keep(_ selector: KeySelector) {
+    let all = count
+    count = 0
+    for i in 0..<all {
+      guard unsafe selector.selects(observations[i].key) else {
+        statistics.unselectedPackets &+= 1
+        statistics.meteredPackets &-= 1
+        statistics.meteredOctets &-= unsafe UInt64(observations[i].octets)
+        continue
+      }
+      if count < i {
+        unsafe observations[count] = observations[i]
+        if unsafe observations[i].hasDetail { unsafe (details + count).initialize(to: details[i]) }
+      }
+      count += 1
     }
   }
 

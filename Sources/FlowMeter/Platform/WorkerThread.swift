@@ -28,8 +28,12 @@ public final class WorkerThread: Sendable {
   ///
   /// - Parameters:
   ///   - name: cut to 15 octets, as the kernel demands.
+  ///   - processor: runs on this one alone, below 1024; default nil: on any.
   ///   - body: runs on the thread; when it returns, the thread ends.
-  public init(name: String, body: @escaping @Sendable () -> Void) throws(SystemError) {
+  /// - Throws: EINVAL where there is no such processor, or the process may not use it.
+  public init(
+    name: String, processor: Int? = nil, body: @escaping @Sendable () -> Void
+  ) throws(SystemError) {
     self.body = Body(name: name, run: body)
     // A thread has its starter's mask. SIGURG alone reaches it, which is ignored: see interruptAndJoin().
     var (mask, callersMask) = (sigset_t(), sigset_t())
@@ -37,10 +41,17 @@ public final class WorkerThread: Sendable {
     unsafe sigdelset(&mask, SIGURG)
     unsafe pthread_sigmask(SIG_SETMASK, &mask, &callersMask)
     defer { unsafe pthread_sigmask(SIG_SETMASK, &callersMask, nil) }
+    var attributes = pthread_attr_t()
+    unsafe pthread_attr_init(&attributes)
+    defer { unsafe pthread_attr_destroy(&attributes) }
+    if let processor {
+      let result = unsafe cshims_set_processor(&attributes, Int32(processor))
+      guard result == 0 else { throw SystemError(code: result) }
+    }
     let argument = unsafe Unmanaged.passRetained(self.body)
     var thread = pthread_t()
     let result = unsafe pthread_create(
-      &thread, nil,
+      &thread, &attributes,
       { argument in
         guard let argument = unsafe argument else { return nil }
         let body = unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()

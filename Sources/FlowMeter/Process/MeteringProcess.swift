@@ -15,24 +15,35 @@ public final class MeteringProcess {
   /// What was counted so far; any thread.
   public let counters: MeteringCounters
   private let clock: MeteringClock?
+  private let keys: KeySelector?
+  private let aggregation: AggregationRules?
+  private let aggregationUsage: AggregationUsage
+  /// What the rules were used by the batch at hand.
+  private var usage: [UInt64]
   private var nextDropReading = Timestamp(milliseconds: 0)
 
   /// - Parameters:
   ///   - fragments: what is done with the later fragments of a datagram; default: they are counted to its first one's
   ///     Flow.
+  ///   - selection: which packets are metered, and how keys are aggregated; default: all, and not at all.
   ///   - counters: where it counts; default: counters of its own.
   ///   - ownSessions: flowprobe's own export, which is left out; nil where it cannot come by this source.
   ///   - clock: tells the time where no packets do; nil where packets alone tell it: in a file.
   public init(
     source: any PacketSource, table: FlowTable, fragments: FragmentHandling = .track,
-    counters: MeteringCounters = MeteringCounters(), ownSessions: OwnSessions? = nil, clock: MeteringClock? = nil
+    selection: PacketSelection = PacketSelection(), counters: MeteringCounters = MeteringCounters(),
+    ownSessions: OwnSessions? = nil, clock: MeteringClock? = nil
   ) {
     self.clock = clock
+    keys = selection.keys
+    (aggregation, aggregationUsage) = (selection.aggregation, selection.aggregationUsage)
+    usage = Array(repeating: 0, count: selection.aggregation?.rules.count ?? 0)
     self.counters = counters
     self.source = source
     self.table = table
     batch = PacketBatch(
-      fragments: fragments, ownSessions: ownSessions, hashSeed: table.configuration.hashSeed)
+      fragments: fragments, packetInterval: selection.packetInterval, ownSessions: ownSessions,
+      hashSeed: table.configuration.hashSeed)
   }
 
   /// One round: the packets at hand, at most a batch.
@@ -74,8 +85,14 @@ public final class MeteringProcess {
   public var latestPacket: Timestamp { batch.latest }
 
   private func handOver() -> Bool {
+    if let aggregation, batch.count > 0 {
+      batch.aggregate(by: aggregation, &usage)
+      aggregationUsage.take(&usage)
+    }
+    if let keys { batch.keep(keys) }
     let update = batch.count > 0 ? table.update(batch) : FlowTableUpdate()
-    if batch.statistics.observedPackets > 0 || batch.statistics.meteredPackets > 0 {
+    let statistics = batch.statistics
+    if statistics.observedPackets | statistics.meteredPackets | statistics.unselectedPackets > 0 {
       batch.statistics.add(update)
       counters.add(batch.statistics)
       batch.statistics = MeteringStatistics()

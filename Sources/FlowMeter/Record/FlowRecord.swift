@@ -19,6 +19,10 @@ public struct FlowRecord: Sendable {
   public var egressInterface: UInt32 = 0
   /// IE 15 and 62; unspecified: who observes packets does not see the route.
   public var nextHop = IPAddress()
+  /// IE 9: to how many bits aggregation has cut the source address; 0 where it has not.
+  public var sourcePrefixLength: UInt8 = 0
+  /// IE 13: the same of the destination.
+  public var destinationPrefixLength: UInt8 = 0
   /// IE 31; of the first packet; 0 for IPv4.
   public var flowLabel: UInt32 = 0
   /// IE 208 of IPv4, IE 64 of IPv6: what any packet of the Flow carried.

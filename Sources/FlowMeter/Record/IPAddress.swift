@@ -18,6 +18,10 @@ public struct IPv4Octets: Hashable, Sendable {
   /// The octets as they lie in memory, not as a number.
   public var storage: UInt32
   public init(storage: UInt32 = 0) { self.storage = storage }
+
+  /// The address as a number: `192.0.2.1` is 0xc000_0201.
+  public init(number: UInt32) { storage = number.bigEndian }
+  public var number: UInt32 { UInt32(bigEndian: storage) }
 }
 
 /// The octets of an IP address in network order, without its version.

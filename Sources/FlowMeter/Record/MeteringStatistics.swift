@@ -2,7 +2,8 @@
 
 /// What a Metering Process saw. Counters are totals since it started.
 ///
-/// `observed = metered + own + not metered, by reason + fragments that wait`: no packet is missing from the sum.
+/// `observed = metered + own + unselected + not metered, by reason + fragments that wait`: no packet is missing from
+/// the sum.
 public struct MeteringStatistics: Sendable {
   /// Packets that the source handed over.
   public var observedPackets: UInt64 = 0
@@ -12,6 +13,8 @@ public struct MeteringStatistics: Sendable {
   public var meteredOctets: UInt64 = 0
   /// flowprobe's own export datagrams, left out.
   public var ownPackets: UInt64 = 0
+  /// Packets that sampling left out.
+  public var unselectedPackets: UInt64 = 0
   /// Later fragments that were given their first one's ports.
   public var completedFragments: UInt64 = 0
   /// Later fragments metered with ports 0, since their first one never came.
@@ -62,6 +65,7 @@ public struct MeteringStatistics: Sendable {
     meteredPackets &+= other.meteredPackets
     meteredOctets &+= other.meteredOctets
     ownPackets &+= other.ownPackets
+    unselectedPackets &+= other.unselectedPackets
     completedFragments &+= other.completedFragments
     orphanedFragments &+= other.orphanedFragments
     kernelDrops &+= other.kernelDrops

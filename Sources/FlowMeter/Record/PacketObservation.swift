@@ -21,6 +21,9 @@ public struct PacketObservation: Sendable {
   public var fragment: Fragment = .none
   /// IE 61; nil where it is not known.
   public var direction: FlowDirection?
+  /// To how many bits aggregation has cut the key's addresses; 0 where it has not.
+  var sourcePrefixLength: UInt8 = 0
+  var destinationPrefixLength: UInt8 = 0
   /// Whether the batch holds a ``PacketDetail`` beside it.
   var hasDetail = false
   /// What ties the fragments of one datagram together: the IPv4 or IPv6 Identification.

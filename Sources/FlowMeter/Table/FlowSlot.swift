@@ -20,12 +20,10 @@ struct FlowSlot {
   var tcpOptions: UInt32
   var ipOptions: UInt32
   var tcpControlBits: UInt8
-  /// Zero while the Flow is active.
-  var endReason: UInt8
-  /// Of the first packet.
-  let direction: FlowDirection?
-  /// Whether the first packet's detail stands beside the slot (``SlotPool/details``).
-  let hasDetail: Bool
+  private var marks: UInt8
+  /// Of the first packet: to what aggregation has cut the addresses.
+  let sourcePrefixLength: UInt8
+  let destinationPrefixLength: UInt8
 
   @inline(__always)
   init(_ observation: borrowing PacketObservation) {
@@ -41,10 +39,45 @@ struct FlowSlot {
     tcpOptions = observation.tcpOptions
     ipOptions = observation.ipOptions
     tcpControlBits = observation.tcpControlBits
-    endReason = 0
-    direction = observation.direction
-    hasDetail = observation.hasDetail
+    marks = observation.hasDetail ? Mark.detail : 0
+    if let direction = observation.direction { marks |= (direction.rawValue + 1) << Mark.directionShift }
+    sourcePrefixLength = observation.sourcePrefixLength
+    destinationPrefixLength = observation.destinationPrefixLength
   }
+
+  private enum Mark {
+    static let detail: UInt8 = 1 << 0
+    static let leftOut: UInt8 = 1 << 1
+    /// Two bits: 0 is not known, 1 ingress, 2 egress.
+    static let directionShift: UInt8 = 2
+    /// Three bits.
+    static let reasonShift: UInt8 = 4
+  }
+
+  /// Why the Flow has ended; zero while it is active.
+  var endReason: UInt8 {
+    get { marks >> Mark.reasonShift & 7 }
+    set { marks = marks & ~(7 << Mark.reasonShift) | newValue << Mark.reasonShift }
+  }
+
+  /// Of the first packet.
+  var direction: FlowDirection? {
+    let number = marks >> Mark.directionShift & 3
+    return number == 0 ? nil : FlowDirection(rawValue: number - 1)
+  }
+
+  /// Whether the first packet's detail stands beside the slot (``SlotPool/details``).
+  @inline(__always)
+  var hasDetail: Bool { marks & Mark.detail != 0 }
+
+  /// Whether sampling leaves the Flow out of the export.
+  @inline(__always)
+  var isLeftOut: Bool { marks & Mark.leftOut != 0 }
+
+  mutating func leaveOut() { marks |= Mark.leftOut }
+
+  /// What the Flow counts.
+  var totals: FlowTotals { FlowTotals(flows: 1, packets: UInt64(packets), octets: octets) }
 
   /// Adds a packet that is no earlier than the Flow's first and within its timeouts.
   @inline(__always)
@@ -92,6 +125,8 @@ struct FlowSlot {
     record.tcpControlBits = tcpControlBits
     record.endReason = reason
     record.direction = direction
+    record.sourcePrefixLength = sourcePrefixLength
+    record.destinationPrefixLength = destinationPrefixLength
   }
 }
 

@@ -78,10 +78,9 @@ extension FlowStore {
     ended.count += 1
   }
 
+  /// Counts a Flow that does not come to the exporter; no loss is one that it would not have been given.
   mutating func countLoss(_ slot: borrowing FlowSlot) {
-    statistics.lost.flows &+= 1
-    statistics.lost.packets &+= UInt64(slot.packets)
-    statistics.lost.octets &+= slot.octets
+    if slot.isLeftOut { statistics.leftOut.add(slot.totals) } else { statistics.lost.add(slot.totals) }
   }
 
   /// Moves Flows that have ended into `buffer`, as many as fit.
@@ -185,7 +184,7 @@ extension FlowStore {
   ) {
     statistics.taken.add(
       unsafe FlowTotals(flows: 1, packets: UInt64(slot.pointee.packets), octets: slot.pointee.octets))
-    unsafe write(reference, slot, reason, into: &buffer)
+    if selector == nil || (unsafe isSelected(slot.pointee)) { unsafe write(reference, slot, reason, into: &buffer) }
     release(reference)
   }
 
@@ -202,5 +201,12 @@ extension FlowStore {
       }
       if unsafe slot.pointee.hasDetail { unsafe record.detail = detail(reference).pointee }
     }
+  }
+
+  /// Whether sampling lets a Flow that has ended be exported; counts it.
+  @inline(never)
+  private mutating func isSelected(_ slot: borrowing FlowSlot) -> Bool {
+    if slot.isLeftOut { statistics.leftOut.add(slot.totals) } else { statistics.selected.add(slot.totals) }
+    return !slot.isLeftOut
   }
 }

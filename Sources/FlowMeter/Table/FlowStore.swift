@@ -31,14 +31,18 @@ internal import CShims
     var ipv4: SlotPool
     var ipv6: SlotPool
     var hash: KeyHash
+    /// How many entries the index starts with, a power of two.
+    var indexLength: Int
     var expiration: FlowExpiration.Milliseconds
     /// How many Flows may be active.
     var capacity: Int
     /// How many Flows may wait for the exporter.
     var patience: Int
+    /// Which Flows are exported; nil: all.
+    var selector: FlowSelector?
   }
 
-  /// The index starts with this many entries.
+  /// The index starts with this many entries at the least.
   static let smallestIndex = 256
 
   let index: UnsafeMutablePointer<UInt64>
@@ -60,12 +64,13 @@ internal import CShims
   var ended = FlowChain()
   /// Whether any Flow had a detail so far: without, their memory is untouched.
   var hasDetails = false
+  var selector: FlowSelector?
   var statistics = FlowTableStatistics()
 
   init(_ share: Share) {
     unsafe index = share.index
     unsafe maskHint = share.maskHint
-    mask = UInt64(Self.smallestIndex - 1)
+    mask = unsafe UInt64(share.indexLength - 1)
     unsafe maskHint.pointee = mask
     hash = unsafe share.hash
     expiration = unsafe share.expiration
@@ -73,6 +78,7 @@ internal import CShims
     patience = unsafe share.patience
     unsafe ipv4 = unsafe SlotFamily(share.ipv4)
     unsafe ipv6 = unsafe SlotFamily(share.ipv6)
+    selector = unsafe share.selector
     wheel = FlowWheel(horizonMilliseconds: min(expiration.active, expiration.inactive))
   }
 
@@ -145,7 +151,14 @@ internal import CShims
     }
     statistics.created &+= 1
     unsafe slot.pointee = FlowSlot(observation)
+    if selector != nil { unsafe sample(slot) }
     if observation.hasDetail { keep(detail, of: reference) }
+  }
+
+  /// Decides whether a Flow that begins is exported.
+  @inline(never)
+  private mutating func sample(_ slot: UnsafeMutablePointer<FlowSlot>) {
+    if !(selector?.selects() ?? true) { unsafe slot.pointee.leaveOut() }
   }
 
   @inline(__always)
@@ -162,6 +175,7 @@ internal import CShims
     let reference = allocate(isIPv6: isIPv6)
     let slot = unsafe slot(reference)
     unsafe slot.initialize(to: FlowSlot(observation))
+    if selector != nil { unsafe sample(slot) }
     if isIPv6 {
       let (source, destination) = (observation.key.source, observation.key.destination)
       unsafe slot.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) {

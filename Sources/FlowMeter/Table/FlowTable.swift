@@ -25,9 +25,17 @@ internal import Synchronization
     /// about 90 octets for one of IPv4 and 130 for one of IPv6; a ``PacketDetail`` takes 32 more.
     public var maxFlows = 2_000_000
 
+    /// How many entries the index has at the start, all stripes together; it doubles by itself when it is five eighths
+    /// full. Default 0: the least there is, 256 a stripe. More than `maxFlows` need is not taken.
+    public var indexSize = 0
+
     /// Where hashes begin; nil, the default, takes the system's random numbers, so that nobody outside can aim at a
     /// bucket. With a seed the same packets leave the same records in the same order, also when the table is full.
     public var hashSeed: UInt64?
+
+    /// Which of the Flows are exported when they end; nil, the default: all. Of what is chosen ahead of the table
+    /// (``PacketSelection``) it knows nothing.
+    public var sampling: Sampling?
 
     public init() {}
   }
@@ -66,6 +74,7 @@ internal import Synchronization
     var indexLength = FlowStore.smallestIndex
     while (capacity + 1) * 8 > indexLength * 5 { indexLength *= 2 }
     indexStride = indexLength
+    let initialLength = Self.initialIndex(configuration.indexSize / stripeCount, atMost: indexLength)
     index = try Reservation(bytes: stripeCount * indexStride * MemoryLayout<UInt64>.stride)
     unsafe maskHints = .allocate(capacity: stripeCount)
     let chunk = SlotPool.chunk
@@ -73,13 +82,36 @@ internal import Synchronization
     ipv4 = try SlotPool(stride: MemoryLayout<FlowSlot>.stride, capacity: slots)
     ipv6 = try SlotPool(stride: MemoryLayout<FlowSlotIPv6>.stride, capacity: slots)
     unsafe stripes = .allocate(capacity: stripeCount)
+    let selectors = Self.selectors(configuration, count: stripeCount)
     for stripe in 0..<stripeCount {
       let share = unsafe FlowStore.Share(
         index: index.base.assumingMemoryBound(to: UInt64.self) + stripe * indexStride,
         maskHint: maskHints + stripe, ipv4: ipv4, ipv6: ipv6, hash: hash,
-        expiration: FlowExpiration.Milliseconds(configuration.expiration), capacity: capacity,
-        patience: patience)
+        indexLength: initialLength, expiration: FlowExpiration.Milliseconds(configuration.expiration),
+        capacity: capacity,
+        patience: patience, selector: selectors[stripe])
       unsafe (stripes + stripe).initialize(to: Mutex(FlowStore(share)))
+    }
+  }
+
+  /// How long a stripe's index is at the start: a power of two.
+  private static func initialIndex(_ wanted: Int, atMost most: Int) -> Int {
+    var length = FlowStore.smallestIndex
+    while length < wanted, length < most { length *= 2 }
+    return length
+  }
+
+  /// A selector for each stripe, or none.
+  private static func selectors(_ configuration: Configuration, count: Int) -> [FlowSelector?] {
+    var seeds = SplitMix64(state: configuration.hashSeed ?? UInt64.random(in: .min ... .max))
+    let numbers = configuration.sampling?.method == .deterministicFlows ? FlowNumbers() : nil
+    return (0..<count).map { _ in
+      guard let sampling = configuration.sampling else { return nil }
+      switch sampling.method {
+      case .deterministicFlows, .randomFlows:
+        return FlowSelector(interval: sampling.interval, numbers: numbers, seed: seeds.next())
+      case .hashedFlows, .packets: return nil
+      }
     }
   }
 

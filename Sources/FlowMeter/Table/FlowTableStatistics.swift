@@ -14,7 +14,11 @@ public struct FlowTableStatistics: Sendable {
   public var evicted: UInt64 = 0
   /// Flow Records dropped because the exporter did not take them in time, and what they had counted.
   public var lost = FlowTotals()
-  /// Flow Records that were taken out, and what they had counted.
+  /// Flow Records that ended and sampling took, and what they counted; zero where the table does not sample.
+  public var selected = FlowTotals()
+  /// Flow Records that ended and sampling left out, and what they counted.
+  public var leftOut = FlowTotals()
+  /// Flow Records that were taken out, those that sampling left out with them, and what they had counted.
   public var taken = FlowTotals()
   /// Flow Records that have ended and wait to be taken, now.
   public var waiting = 0
@@ -33,6 +37,8 @@ public struct FlowTableStatistics: Sendable {
     searched &+= other.searched
     evicted &+= other.evicted
     lost.add(other.lost)
+    selected.add(other.selected)
+    leftOut.add(other.leftOut)
     taken.add(other.taken)
     waiting += other.waiting
     indexEntries += other.indexEntries

@@ -39,6 +39,8 @@ struct ProbeStatistics: Sendable {
   var exportsNATEvents = false
   /// Nil where nobody follows translations.
   var nat: NAT?
+  /// How often each aggregation rule was used.
+  var aggregationUsage: [UInt64] = []
   /// By the monotonic clock.
   var moment = Timestamp(milliseconds: 0)
 
@@ -54,6 +56,9 @@ struct ProbeStatistics: Sendable {
     var maxFlows = 0
     var isPromiscuous = false
     var recordsMACAddresses = false
+    var sampling: Sampling?
+    var aggregation: AggregationRules?
+    var interfaceIndexRules: InterfaceIndexRules?
   }
 }
 
@@ -76,12 +81,15 @@ extension ProbeStatistics {
   /// Taken out of the table and on their way: of the destination where that is most.
   var pending: (packets: UInt64, octets: UInt64) {
     var pending = (packets: UInt64(0), octets: UInt64(0))
+    let (packets, octets) = (
+      table.taken.packets.less(table.leftOut.packets), table.taken.octets.less(table.leftOut.octets)
+    )
     for destination in destinations {
       var done = destination.export.sent
       done.add(destination.export.lost)
       done.add(destination.export.notRepresentable)
-      pending.packets = max(pending.packets, table.taken.packets.less(done.packets))
-      pending.octets = max(pending.octets, table.taken.octets.less(done.octets))
+      pending.packets = max(pending.packets, packets.less(done.packets))
+      pending.octets = max(pending.octets, octets.less(done.octets))
     }
     return pending
   }

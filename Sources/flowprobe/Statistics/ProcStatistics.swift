@@ -13,6 +13,7 @@ enum ProcStatistics {
     lines += table(statistics, rates)
     lines += meters(statistics, rates)
     lines += export(statistics, rates)
+    lines += rules(statistics)
     return lines.map { $0 + "\n" }.joined()
   }
 
@@ -22,6 +23,9 @@ enum ProcStatistics {
     var tags = ["dir", "nel", "vlan"]
     if program.recordsMACAddresses { tags.append("mac") }
     if !captures.isEmpty { tags.append("promisc+mpls") }
+    if program.sampling != nil { tags.append("samp") }
+    if program.aggregation != nil { tags.append("aggr") }
+    if program.interfaceIndexRules != nil { tags.append("snmp") }
     var lines = ["flowprobe \(program.version), srcversion \(program.build); \(tags.sorted().joined(separator: " "))"]
 
     let export = program.export
@@ -38,7 +42,7 @@ enum ProcStatistics {
     lines.append(
       "Timeouts: active \(expiration.activeTimeout.components.seconds)s,"
         + " inactive \(expiration.inactiveTimeout.components.seconds)s. Maxflows \(program.maxFlows)")
-    lines.append("Flow sampling is disabled.")
+    lines.append(sampling(statistics))
     if !captures.isEmpty {
       let observed = captures.reduce(UInt64(0)) { $0 &+ $1.counters.observedPackets }
       let discarded = captures.reduce(UInt64(0)) { $0 &+ $1.counters[.notIP] }
@@ -51,6 +55,39 @@ enum ProcStatistics {
       "Natevents \(statistics.exportsNATEvents ? "enabled" : "disabled"),"
         + " count start \(events.created), stop \(events.deleted).")
     return lines
+  }
+
+  /// Of flows alone: what `--packet-sampling` leaves out, the Prometheus file and the summary tell.
+  private static func sampling(_ statistics: ProbeStatistics) -> String {
+    guard let sampling = statistics.program.sampling, let mode = sampling.method.modeName else {
+      return "Flow sampling is disabled."
+    }
+    let table = statistics.table
+    // By hash, packets are chosen ahead of the table: nobody knows of how many flows the others were.
+    let isAhead = sampling.method == .hashedFlows
+    let flows = isAhead ? (table.created, 0) : (table.selected.flows, table.leftOut.flows)
+    let metered = statistics.metered
+    let packets =
+      isAhead
+      ? (metered.meteredPackets, metered.unselectedPackets) : (table.selected.packets, table.leftOut.packets)
+    return "Flow sampling mode \(mode) one-out-of \(sampling.interval)."
+      + " Flows selected \(flows.0), discarded \(flows.1). Pkts selected \(packets.0), discarded \(packets.1)."
+  }
+
+  private static func rules(_ statistics: ProbeStatistics) -> [String] {
+    let aggregation = (statistics.program.aggregation?.rules ?? []).enumerated().map { place, rule in
+      let usage = place < statistics.aggregationUsage.count ? statistics.aggregationUsage[place] : 0
+      return switch rule {
+      case .network(let address, let length, let result):
+        "aggr#\(place) net: match \(address.text(.v4))/\(length) strip \(result) (usage \(usage))"
+      case .ports(let range, let port):
+        "aggr#\(place) port: ports \(range.lowerBound)-\(range.upperBound) replace \(port) (usage \(usage))"
+      }
+    }
+    let indexes = (statistics.program.interfaceIndexRules?.rules ?? []).enumerated().map { place, rule in
+      "SNMP-rule#\(place): prefix '\(rule.prefix)' map to \(rule.base)"
+    }
+    return aggregation + indexes
   }
 
   private static func table(_ statistics: ProbeStatistics, _ rates: ProbeRates) -> [String] {
@@ -119,5 +156,17 @@ extension Double {
   var hundredths: String {
     let number = Int(self * 100)
     return "\(number / 100)." + "\(100 + number % 100)".dropFirst()
+  }
+}
+
+extension Sampling.Method {
+  /// ipt_NETFLOW's word for it; nil: it samples no flows.
+  fileprivate var modeName: String? {
+    switch self {
+    case .deterministicFlows: "deterministic"
+    case .randomFlows: "random"
+    case .hashedFlows: "hash"
+    case .packets: nil
+    }
   }
 }

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+
+/// Files that options are taken from.
+struct ConfigurationOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Take options from this file too, one a line; those given here hold.", valueName: "file"))
+  var config: [String] = []
+
+  @Option(
+    name: .customLong("ipt-netflow-conf"),
+    help: ArgumentHelp(
+      "Take the settings of ipt_NETFLOW from this file: a line of modprobe.d or a listing of 'sysctl net.netflow'.",
+      valueName: "file"))
+  var moduleConfiguration: [String] = []
+
+  /// The arguments with those of the files that they name in front.
+  ///
+  /// Before they are parsed, since the parser takes all arguments at once.
+  static func including(_ arguments: [String]) throws(ConfigurationFile.Refusal) -> [String] {
+    var included: [String] = []
+    for path in values(of: "--config", in: arguments) { included += try ConfigurationFile(path: path).arguments }
+    for path in values(of: "--ipt-netflow-conf", in: arguments) {
+      let settings = ModuleSettings(try ConfigurationFile.read(path))
+      let text = try settings.configuration(group: ModuleSettings.defaultGroup, of: path)
+      included += try ConfigurationFile(text, path: path).arguments
+    }
+    return included + arguments
+  }
+
+  /// What stands behind an option, or behind its equals sign.
+  private static func values(of option: String, in arguments: [String]) -> [String] {
+    arguments.indices.compactMap { place in
+      if arguments[place] == option { return arguments.dropFirst(place + 1).first }
+      guard arguments[place].hasPrefix(option + "=") else { return nil }
+      return String(arguments[place].dropFirst(option.count + 1))
+    }
+  }
+}
+
+/// Turns an ipt_NETFLOW user's settings into a configuration file.
+struct Import: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Prints the configuration file that does what ipt_NETFLOW did.",
+    discussion: """
+      FILE is what its user has: a file of modprobe.d, the output of 'sysctl net.netflow' or of iptables-save, or several of
+      them; '-' is standard input. Rules are turned by iptables-examples/from-ipt-netflow.
+
+        flowprobe import /etc/modprobe.d/ipt_NETFLOW.conf > /etc/flowprobe/flowprobe.conf
+      """)
+
+  @Option(help: ArgumentHelp("The NFLOG group that the rules log to, 0 to 65535.", valueName: "group"))
+  var group = ModuleSettings.defaultGroup
+
+  @Argument(help: ArgumentHelp("The settings of ipt_NETFLOW.", valueName: "file"))
+  var files: [String]
+
+  func run() throws {
+    do throws(ConfigurationFile.Refusal) {
+      var text = ""
+      for file in files { text += try ConfigurationFile.read(file) + "\n" }
+      print(try ModuleSettings(text).configuration(group: group, of: files.joined(separator: ", ")), terminator: "")
+    } catch {
+      Console.say(error.description)
+      throw ExitCode.failure
+    }
+  }
+}
