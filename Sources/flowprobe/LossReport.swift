@@ -37,11 +37,8 @@ struct LossReport {
     guard now >= next else { return }
     next = now.advanced(byMilliseconds: 1000)
     var losses = Losses()
-    for counters in counters {
-      let statistics = counters.statistics
-      losses.kernelDrops += statistics.kernelDrops
-      losses.interfaceDrops += statistics.interfaceDrops
-    }
+    let metered = counters.total
+    (losses.kernelDrops, losses.interfaceDrops) = (metered.kernelDrops, metered.interfaceDrops)
     let held = table.statistics
     (losses.evicted, losses.lostFlows) = (held.evicted, held.lost.flows)
     let followed = translations?.statistics ?? NATStatistics()

@@ -95,14 +95,11 @@ struct MeteringOptions: ParsableArguments {
   func meteringProcessors() throws -> [Int] {
     guard let meteringCPU else { return [] }
     return try meteringCPU.split(separator: ",", omittingEmptySubsequences: false).flatMap { part in
-      let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
-      guard ends.count <= 2, let first = ends.first ?? nil, let last = ends.last ?? nil, first <= last,
-        last <= Self.lastProcessor
-      else {
+      guard let range = ClosedRange(numbers: part), range.upperBound <= Self.lastProcessor else {
         throw ValidationError(
           "'\(part)' is no processor; give a number from 0 to \(Self.lastProcessor), or a range as in 1-3.")
       }
-      return (first...last).map { Int($0) }
+      return range.map { Int($0) }
     }
   }
 

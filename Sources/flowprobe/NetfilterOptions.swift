@@ -28,7 +28,7 @@ struct NetfilterOptions: ParsableArguments {
   @Option(
     name: .customLong("nflog-timeout"),
     help: ArgumentHelp("How long a part-filled message waits, 10 to 1000.", valueName: "milliseconds"))
-  var timeout = Int(NFLogSource.Configuration().timeout / .milliseconds(1))
+  var timeout = Int(NFLogSource.Configuration().timeout.milliseconds)
 
   @Option(
     name: .customLong("nflog-message"),
@@ -74,11 +74,10 @@ struct NetfilterOptions: ParsableArguments {
   func groups() throws -> [UInt16] {
     var groups: [UInt16] = []
     for part in nflog.flatMap({ $0.split(separator: ",", omittingEmptySubsequences: false) }) {
-      let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
-      guard ends.count <= 2, let first = ends.first ?? nil, let last = ends.last ?? nil, first <= last else {
+      guard let range = ClosedRange(numbers: part) else {
         throw ValidationError("'\(part)' is no NFLOG group; give a number from 0 to 65535, or a range as in 1-4.")
       }
-      for group in first...last {
+      for group in range {
         guard !groups.contains(group) else {
           throw ValidationError("NFLOG group \(group) is given twice; a group has one listener.")
         }

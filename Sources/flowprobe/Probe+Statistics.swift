@@ -58,7 +58,7 @@ extension Probe {
     let records = exporting.export(at: instant, everything: everything)
     let ended = ContinuousClock.now
     lastPass.withLock {
-      $0.pause = passBegan.map { Int64($0.duration(to: began) / .milliseconds(1)) } ?? 0
+      $0.pause = passBegan?.duration(to: began).milliseconds ?? 0
       $0.microseconds = Int64(began.duration(to: ended) / .microseconds(1))
       $0.ended = .monotonicClock()
       $0.records = records

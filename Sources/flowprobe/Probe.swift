@@ -117,8 +117,7 @@ final class Probe: @unchecked Sendable {
     context.started = started
     context.observedFlows = statistics.created
     context.lostInTable = statistics.lost
-    var metered = MeteringStatistics()
-    for counters in counters { metered.add(counters.statistics) }
+    let metered = counters.total
     context.ignoredPackets = metered.kernelDrops + metered.unmeteredPackets - metered[.notIP]
     (context.offered, context.selected) =
       configuration.table.sampling?.totals(metered, statistics) ?? (.init(), .init())

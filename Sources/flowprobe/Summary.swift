@@ -10,8 +10,7 @@ enum Summary {
     _ table: FlowTable, _ counters: [MeteringCounters], _ collectors: [CollectorExporter],
     _ translations: NATTable?, droppedEvents: UInt64?, _ selection: PacketSelection, sampling: Sampling?, isLive: Bool
   ) {
-    var metered = MeteringStatistics()
-    for counters in counters { metered.add(counters.statistics) }
+    let metered = counters.total
     if !counters.isEmpty { for line in lines(metered, table.statistics, isLive: isLive) { Console.say(line) } }
     if let sampling { Console.say(line(sampling, metered, table.statistics)) }
     for line in lines(selection.aggregation, selection.aggregationUsage.current) { Console.say(line) }

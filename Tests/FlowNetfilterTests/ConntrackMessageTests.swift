@@ -10,7 +10,7 @@ struct ConntrackMessageTests {
   private static func messages(_ octets: [UInt8]) -> [(kind: ConntrackMessage.Kind?, told: ConntrackMessage?)] {
     var messages: [(ConntrackMessage.Kind?, ConntrackMessage?)] = []
     forEachMessage(octets) { bytes, message in
-      let start = min(message.payload.lowerBound + ConntrackMessage.headerLength, message.payload.upperBound)
+      let start = min(message.payload.lowerBound + NetlinkMessage.netfilterHeaderLength, message.payload.upperBound)
       messages.append(
         (
           ConntrackMessage.kind(message),

@@ -107,7 +107,7 @@ public enum FlowFields {
   ]
   /// The EtherType behind the tags.
   static let etherType: Group = [
-    Field(256, "ethernetType") { $0.key.version == .v4 ? UInt16(0x0800) : UInt16(0x86dd) }
+    Field(256, "ethernetType") { EtherType.of($0.key.version) }
   ]
   static let direction: Group = [.known(61, "flowDirection", octets: \.direction)]
   /// Of sampled Flows: by which sampler, the one that the options records tell of.

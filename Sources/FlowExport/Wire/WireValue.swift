@@ -34,6 +34,19 @@ extension UInt16: WireValue {}
 extension UInt32: WireValue {}
 extension UInt64: WireValue {}
 
+/// An assigned number goes by its value.
+extension WireValue where Self: RawRepresentable, RawValue: WireValue {
+  public static var wireLength: Int { RawValue.wireLength }
+  @inline(__always)
+  @unsafe public func write(to octets: UnsafeMutableRawPointer) { unsafe rawValue.write(to: octets) }
+  public var json: String { rawValue.json }
+}
+
+extension IPVersion: WireValue {}
+extension IPProtocol: WireValue {}
+extension FlowEndReason: WireValue {}
+extension FlowDirection: WireValue {}
+
 extension IPv4Octets: WireValue {
   public static var wireLength: Int { 4 }
 
@@ -53,30 +66,6 @@ extension IPAddress: WireValue {
   }
 
   public var json: String { "\"\(text(.v6))\"" }
-}
-
-extension IPVersion: WireValue {
-  public static var wireLength: Int { 1 }
-  @unsafe public func write(to octets: UnsafeMutableRawPointer) { unsafe rawValue.write(to: octets) }
-  public var json: String { rawValue.json }
-}
-
-extension IPProtocol: WireValue {
-  public static var wireLength: Int { 1 }
-  @unsafe public func write(to octets: UnsafeMutableRawPointer) { unsafe rawValue.write(to: octets) }
-  public var json: String { rawValue.json }
-}
-
-extension FlowEndReason: WireValue {
-  public static var wireLength: Int { 1 }
-  @unsafe public func write(to octets: UnsafeMutableRawPointer) { unsafe rawValue.write(to: octets) }
-  public var json: String { rawValue.json }
-}
-
-extension FlowDirection: WireValue {
-  public static var wireLength: Int { 1 }
-  @unsafe public func write(to octets: UnsafeMutableRawPointer) { unsafe rawValue.write(to: octets) }
-  public var json: String { rawValue.json }
 }
 
 extension MACAddress: WireValue {

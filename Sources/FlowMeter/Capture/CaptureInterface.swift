@@ -164,10 +164,3 @@ extension CaptureInterface {
     message.prefix(1).lowercased() + message.dropFirst()
   }
 }
-
-extension Duration {
-  /// For poll(2).
-  package var wholeMilliseconds: Int32 {
-    Int32(clamping: components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000)
-  }
-}

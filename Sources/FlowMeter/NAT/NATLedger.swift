@@ -60,7 +60,7 @@ package struct NATLedger: ~Copyable {
 
   init(_ configuration: NATTable.Configuration) {
     capacity = configuration.capacity
-    memory = Int64(configuration.memory / .milliseconds(1))
+    memory = configuration.memory.milliseconds
   }
 
   // MARK: Finding

@@ -70,7 +70,7 @@ public final class MeteringProcess {
   ///
   /// - Throws: what ended the source; what came before is metered.
   public func drain() throws(CaptureError) {
-    let end = Timestamp.monotonicClock().advanced(byMilliseconds: Int64(source.holdTime.wholeMilliseconds))
+    let end = Timestamp.monotonicClock().advanced(byMilliseconds: source.holdTime.milliseconds)
     while Timestamp.monotonicClock() < end { _ = try meter(timeout: .milliseconds(100)) }
   }
 
@@ -121,4 +121,9 @@ public final class MeteringCounters: Sendable {
   func set(_ drops: CaptureDrops) {
     counters.withLock { ($0.kernelDrops, $0.interfaceDrops) = (drops.kernel, drops.interface) }
   }
+}
+
+extension Sequence<MeteringCounters> {
+  /// The sum of all.
+  package var total: MeteringStatistics { reduce(into: MeteringStatistics()) { $0.add($1.statistics) } }
 }

@@ -117,11 +117,8 @@ extension AggregationRules.Rule: CustomStringConvertible {
       else { return nil }
       self = .network(address, length: Int(length), result: Int(result))
     } else {
-      let ends = sides[0].split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
-      guard ends.count <= 2, let first = ends.first ?? nil, let last = ends.last ?? nil, first <= last,
-        let port = UInt16(sides[1])
-      else { return nil }
-      self = .ports(first...last, port: port)
+      guard let range = ClosedRange(numbers: sides[0]), let port = UInt16(sides[1]) else { return nil }
+      self = .ports(range, port: port)
     }
   }
 

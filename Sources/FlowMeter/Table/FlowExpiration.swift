@@ -27,8 +27,8 @@ public struct FlowExpiration: Hashable, Sendable {
       let range = Duration.seconds(1)...Duration.seconds(86_400)
       precondition(range.contains(expiration.activeTimeout), "activeTimeout out of range")
       precondition(range.contains(expiration.inactiveTimeout), "inactiveTimeout out of range")
-      active = expiration.activeTimeout.components.seconds * 1000
-      inactive = expiration.inactiveTimeout.components.seconds * 1000
+      active = expiration.activeTimeout.milliseconds
+      inactive = expiration.inactiveTimeout.milliseconds
     }
 
     /// The first moment at which the Flow ends if no packet comes.

@@ -183,7 +183,7 @@ extension FlowStore {
     into buffer: inout FlowRecordBuffer
   ) {
     statistics.taken.add(
-      unsafe FlowTotals(flows: 1, packets: UInt64(slot.pointee.packets), octets: slot.pointee.octets))
+      unsafe slot.pointee.totals)
     if selector == nil || (unsafe isSelected(slot.pointee)) { unsafe write(reference, slot, reason, into: &buffer) }
     release(reference)
   }

@@ -272,7 +272,7 @@ extension FlowTable {
       }
     }
     sum.memory =
-      sum.indexEntries * MemoryLayout<UInt64>.stride + ipv4.memory(hasDetails: hasDetails)
+      sum.indexMemory + ipv4.memory(hasDetails: hasDetails)
       + ipv6.memory(hasDetails: hasDetails)
     return sum
   }

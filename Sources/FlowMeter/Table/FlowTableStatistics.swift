@@ -24,6 +24,8 @@ public struct FlowTableStatistics: Sendable {
   public var waiting = 0
   /// Entries of the index, used or not, now.
   public var indexEntries = 0
+  /// The memory of those. Bytes.
+  public var indexMemory: Int { indexEntries * MemoryLayout<UInt64>.stride }
   /// Memory in use for the index and for Flows, now and at any time before: none is given back. Bytes; where any Flow
   /// had a ``PacketDetail``, as if all had.
   public var memory = 0

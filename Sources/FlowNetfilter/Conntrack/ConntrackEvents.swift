@@ -24,7 +24,7 @@ public final class ConntrackEvents {
   private let log: NATEventLog?
   private let clock: MeteringClock
   private let listener: ConntrackSocket
-  private var lastWakeUp = Timestamp(milliseconds: 0)
+  private var waiting = GatheringWait(gathering: 1)
   /// Whether the listener had nothing left when it was read last.
   private(set) var isCaughtUp = true
   /// What one round makes, for the log.
@@ -71,7 +71,7 @@ public final class ConntrackEvents {
     continueCensus()
     var count = readEvents()
     if count == 0, census == nil {
-      wait(timeout)
+      waiting.wait(for: listener.descriptor, timeout)
       count = readEvents()
     }
     completeCensus()
@@ -92,20 +92,11 @@ public final class ConntrackEvents {
     if table.state.withLock({ $0.silentCount }) > 0 { nextCensus = Timestamp(milliseconds: 0) }
     repeat {
       if receive(timeout: .milliseconds(100)) { isCrowded() }
-    } while !hasPassed(300) || (!hasPassed(Int64(limit.wholeMilliseconds)) && (census != nil || !isCaughtUp))
+    } while !hasPassed(300) || (!hasPassed(limit.milliseconds) && (census != nil || !isCaughtUp))
   }
 
   /// What the kernel gave of ``Configuration/bufferSize``. Octets.
   public var grantedBuffer: Int { listener.grantedBuffer }
-
-  private func wait(_ timeout: Duration) {
-    var entry = pollfd(fd: listener.descriptor, events: Int16(POLLIN), revents: 0)
-    guard unsafe poll(&entry, 1, timeout.wholeMilliseconds) > 0 else { return }
-    // While events follow each other closely, a few may gather: to wake up costs more than to read one.
-    let now = Timestamp.monotonicClock()
-    if now.milliseconds - lastWakeUp.milliseconds <= 2 { usleep(1000) }
-    lastWakeUp = now
-  }
 
   /// No round makes more events: those of the listener's datagrams, those of a part of a listing, and as
   /// many conclusions.
@@ -142,6 +133,6 @@ public final class ConntrackEvents {
 
   static func attributes(of message: NetlinkMessage) -> Range<Int> {
     let (start, end) = (message.payload.lowerBound, message.payload.upperBound)
-    return min(start + ConntrackMessage.headerLength, end)..<end
+    return min(start + NetlinkMessage.netfilterHeaderLength, end)..<end
   }
 }

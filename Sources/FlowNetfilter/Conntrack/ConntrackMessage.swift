@@ -36,9 +36,6 @@ struct ConntrackMessage {
   /// CTA_TIMESTAMP_EVENT, which older headers do not name: the moment of the event.
   private static let eventTime: UInt32 = 27
 
-  /// struct nfgenmsg: family (1), version (1), resource id (2).
-  static let headerLength = 4
-
   /// Reads the attributes in `range`. Nil where they tell of no connection, or of one that is not translated: nothing
   /// more is read of that.
   init?(_ bytes: RawSpan, attributes range: Range<Int>) {

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// Unsafe: reads a few octets of a file into memory of ours.
 
 internal import FlowMeter
-internal import Glibc
 
 /// The settings of conntrack that decide what its events tell: sysctl net.netfilter.*, of this network namespace.
 public struct ConntrackSettings: Sendable {
@@ -53,13 +50,8 @@ public struct ConntrackSettings: Sendable {
   static var buckets: Int? { read("buckets") }
 
   private static func read(_ name: String) -> Int? {
-    let descriptor = unsafe open("/proc/sys/net/netfilter/nf_conntrack_\(name)", O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    return unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 16) { buffer in
-      let count = unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count)
-      guard count > 0 else { return nil }
-      return unsafe Int(String(decoding: buffer[..<count], as: UTF8.self).prefix { $0.isNumber })
+    TextFile.read("/proc/sys/net/netfilter/nf_conntrack_\(name)", limit: 16).flatMap {
+      Int($0.prefix(while: \.isNumber))
     }
   }
 }

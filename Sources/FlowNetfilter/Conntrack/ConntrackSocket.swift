@@ -36,8 +36,7 @@ internal import Glibc
       }
     guard let handle = unsafe nfct_open(UInt8(NFNL_SUBSYS_CTNETLINK), groups) else { throw .last }
     if case .events(let size) = purpose {
-      // The kernel counts twice what it was asked for.
-      grantedBuffer = unsafe Int(nfnl_rcvbufsiz(nfct_nfnlh(handle), UInt32(clamping: size))) / 2
+      grantedBuffer = unsafe setReceiveBuffer(nfct_nfnlh(handle), to: size)
     } else {
       grantedBuffer = 0
     }

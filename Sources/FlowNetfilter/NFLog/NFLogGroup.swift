@@ -49,14 +49,13 @@ internal import Glibc
       && nflog_set_nlbufsiz(group, UInt32(configuration.messageSize)) == 0
     // Behind the message size: libnetfilter_log makes the socket's buffer ten messages small with it. What the kernel
     // does not grant is what the buffer has.
-    let granted = unsafe nfnl_rcvbufsiz(nflog_nfnlh(handle), UInt32(clamping: configuration.bufferSize))
+    let granted = unsafe setReceiveBuffer(nflog_nfnlh(handle), to: configuration.bufferSize)
     guard isSetUp, unsafe setFlags(group, wantsConntrack: wantsConntrack) else {
       let error = SystemError.last
       unsafe nflog_unbind_group(group)
       throw error
     }
-    // The kernel counts twice what it was asked for.
-    return unsafe (group, Int(granted) / 2)
+    return unsafe (group, granted)
   }
 
   /// The numbering begins with the last answer, so that all numbered packets are ours to read.
@@ -88,8 +87,6 @@ internal import Glibc
     case EPERM where NFLogListeners.current.contains(number):
       return .netfilter(
         object: object, reason: "another program listens to it", advice: "stop that one, or log to another group")
-    case EPERM:
-      return .netfilter(object: object, reason: error.description, advice: "run as root or give CAP_NET_ADMIN")
     case EPROTONOSUPPORT, EINVAL, ENOENT:
       return .netfilter(
         object: object, reason: "the kernel has no nfnetlink_log", advice: "load it: 'modprobe nfnetlink_log'")

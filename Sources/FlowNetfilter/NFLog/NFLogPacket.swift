@@ -41,9 +41,6 @@ struct NFLogPacket {
   /// The message's type: subsystem NFNL_SUBSYS_ULOG, NFULNL_MSG_PACKET.
   static let messageType = UInt16(NFNL_SUBSYS_ULOG) << 8
 
-  /// struct nfgenmsg: family (1), version (1), resource id (2).
-  static let headerLength = 4
-
   /// ARPHRD_ETHER, and the length of its header.
   private static let ethernet: (type: UInt16, length: Int) = (1, 14)
 
@@ -51,7 +48,7 @@ struct NFLogPacket {
   @inline(__always)
   init(_ bytes: RawSpan, _ range: Range<Int>) {
     family = bytes.octet(at: range.lowerBound)
-    var cursor = NetlinkCursor(range.lowerBound + Self.headerLength..<range.upperBound)
+    var cursor = NetlinkCursor(range.lowerBound + NetlinkMessage.netfilterHeaderLength..<range.upperBound)
     while let attribute = cursor.nextAttribute(in: bytes) {
       let at = attribute.payload.lowerBound
       switch (Int(attribute.type), attribute.payload.count) {

@@ -44,7 +44,8 @@ struct NFLogReader {
         unread = 0..<0
         return
       }
-      guard message.type == NFLogPacket.messageType, message.payload.count > NFLogPacket.headerLength else { continue }
+      guard message.type == NFLogPacket.messageType, message.payload.count > NetlinkMessage.netfilterHeaderLength
+      else { continue }
       let packet = NFLogPacket(bytes, message.payload)
       if let sequence = packet.sequence { losses.note(sequence) }
       append(packet, bytes, at: reading, to: &batch)
@@ -58,7 +59,7 @@ struct NFLogReader {
   ) {
     var metadata = CaptureMetadata(
       time: packet.time.map { reading.time(ofStamp: $0) } ?? reading.now,
-      wireLength: packet.etherType == Self.ipv6 ? Self.mostIPv6 : Self.mostIPv4, linkType: .network,
+      wireLength: packet.etherType == EtherType.ipv6 ? Self.mostIPv6 : Self.mostIPv4, linkType: .network,
       ingressInterface: packet.ingressInterface, egressInterface: packet.egressInterface,
       direction: packet.direction)
     metadata.etherType = packet.etherType
@@ -72,7 +73,6 @@ struct NFLogReader {
   }
 
   // How long a packet was is not told, and a copy may have been cut by the rule: what an IP header can say is believed.
-  private static let ipv6: UInt16 = 0x86dd
   private static let mostIPv6 = 65_575
   private static let mostIPv4 = 65_535
 }

@@ -47,7 +47,8 @@ internal import Glibc
   private let buffer: UnsafeMutableRawBufferPointer
   private var reader: NFLogReader
   private var reading: LiveClock
-  private var lastWakeUp = Timestamp(milliseconds: 0)
+  /// At 300 000 packets a second 4 ms take 30 % off the CPU time of a packet, against waking for each message.
+  private var waiting = GatheringWait(gathering: 4)
 
   /// Binds the group.
   ///
@@ -71,7 +72,7 @@ internal import Glibc
     if reader.isAtEnd {
       var length = unsafe group.receive(into: buffer)
       if length == -Int(EAGAIN), batch.count == 0 {
-        wait(timeout)
+        waiting.wait(for: group.descriptor, timeout)
         length = unsafe group.receive(into: buffer)
       }
       // The kernel found no room in the socket's buffer; how much was lost, the next packet's number tells.
@@ -84,19 +85,6 @@ internal import Glibc
     reader.read(datagram, at: reading, into: &batch)
     return .more
   }
-
-  private func wait(_ timeout: Duration) {
-    var entry = pollfd(fd: group.descriptor, events: Int16(POLLIN), revents: 0)
-    guard unsafe poll(&entry, 1, timeout.wholeMilliseconds) > 0 else { return }
-    // To wake up costs as much as some dozen packets: while messages follow each other closely, a few may gather. (At
-    // 300 000 packets a second 4 ms take 30 % off the CPU time of a packet, against waking for each message.)
-    let now = Timestamp.monotonicClock()
-    if now.milliseconds - lastWakeUp.milliseconds <= 2 * Self.gathering { usleep(UInt32(Self.gathering * 1000)) }
-    lastWakeUp = now
-  }
-
-  /// Milliseconds.
-  private static let gathering: Int64 = 4
 
   /// What the kernel gave of ``Configuration/bufferSize``. Octets.
   public var grantedBuffer: Int { group.grantedBuffer }

@@ -12,6 +12,8 @@ struct NetlinkMessage {
   let payload: Range<Int>
 
   static let headerLength = 16
+  /// What the payload of netfilter's messages begins with: struct nfgenmsg, family (1), version (1), resource id (2).
+  static let netfilterHeaderLength = 4
   /// NLMSG_DONE: the end of a dump, and of a batch of nfnetlink_log.
   static let done: UInt16 = 3
   /// NLMSG_ERROR: the answer to a request; an errno of 0 is the acknowledgement.

@@ -16,8 +16,8 @@ struct FlowsDump: ~Copyable {
 
   init(_ program: ProbeStatistics.Program) {
     recordsMACAddresses = program.recordsMACAddresses
-    activeTimeout = program.expiration.activeTimeout.components.seconds * 1000
-    inactiveTimeout = program.expiration.inactiveTimeout.components.seconds * 1000
+    activeTimeout = program.expiration.activeTimeout.milliseconds
+    inactiveTimeout = program.expiration.inactiveTimeout.milliseconds
   }
 
   /// The lines of the next Flows; nil when there are no more.
@@ -46,12 +46,11 @@ struct FlowsDump: ~Copyable {
     let last = now.milliseconds - record.end.milliseconds
     let due = (last >= inactiveTimeout ? 1 : 0) | (first >= activeTimeout ? 2 : 0)
     var text = "\(count) "
-    let digits = hex(bucket)
-    text += String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+    text += hex(bucket, digits: 4)
     text += " \(due) \(key.ingressInterface),\(record.egressInterface)"
     if recordsMACAddresses { text += " \(detail.sourceMACAddress.text),\(detail.destinationMACAddress.text)" }
     text += key.innerTag == 0 ? " \(key.outerTag)" : " \(key.outerTag),\(key.innerTag)"
-    text += key.version == .v4 ? " 0800 " : " 86dd "
+    text += " \(hex(EtherType.of(key.version), digits: 4)) "
     text += "\(key.protocol.rawValue) \(key.source.text(key.version)),\(key.sourcePort)"
     text += " \(key.destination.text(key.version)),\(key.destinationPort) \(record.nextHop.text(key.version))"
     text += " \(hex(key.classOfService)),\(hex(record.tcpControlBits))"
@@ -60,5 +59,8 @@ struct FlowsDump: ~Copyable {
     return text
   }
 
-  private func hex(_ number: some BinaryInteger) -> String { String(number, radix: 16) }
+  private func hex(_ number: some BinaryInteger, digits: Int = 1) -> String {
+    let text = String(number, radix: 16)
+    return String(repeating: "0", count: max(0, digits - text.count)) + text
+  }
 }

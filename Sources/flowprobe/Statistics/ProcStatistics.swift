@@ -94,7 +94,7 @@ enum ProcStatistics {
     let (table, pass) = (statistics.table, statistics.pass)
     let age = max(0, statistics.moment.milliseconds - statistics.peak.reached.milliseconds) / 60_000
     let (days, hours, minutes) = (age / 1440, age / 60 % 24, age % 60)
-    let most = ExportPass.mostPause / .milliseconds(1)
+    let most = ExportPass.mostPause.milliseconds
     let since = max(0, statistics.moment.milliseconds - pass.ended.milliseconds)
     let (held, pending) = (statistics.held, statistics.pending)
     let traffic = rates.traffic
@@ -102,7 +102,7 @@ enum ProcStatistics {
       "Flows: active \(table.active) (peak \(statistics.peak.flows) reached \(days)d\(hours)h\(minutes)m ago),"
         + " mem \(table.memory >> 10)K, worker delay \(min(max(1, pass.pause), Int64(most)))/1000 [1..\(Int(most))]"
         + " (\(since) ms, \(pass.microseconds) us, \(pass.records):0 \(table.waiting) [cpu\(pass.processor)]).",
-      "Hash: size \(table.indexEntries) (mem \((table.indexEntries * 8) >> 10)K), metric \(rates.metric[0].hundredths)"
+      "Hash: size \(table.indexEntries) (mem \(table.indexMemory >> 10)K), metric \(rates.metric[0].hundredths)"
         + " [\(rates.metric[1...].map(\.hundredths).joined(separator: ", "))]."
         + " InHash: \(held.packets) pkt, \(held.octets >> 10) K, InPDU \(pending.packets), \(pending.octets).",
       "Rate: \(traffic.now.bits) bits/sec, \(traffic.now.packets) packets/sec;"

@@ -57,7 +57,3 @@ struct RateMeter {
       amount: last.total &- first.total, milliseconds: last.time.milliseconds - first.time.milliseconds)
   }
 }
-
-extension Duration {
-  fileprivate var milliseconds: Int64 { Int64(self / .milliseconds(1)) }
-}
