@@ -16,7 +16,7 @@ struct FlowTableModelTests {
       var detail: PacketDetail
     }
 
-    let (active, inactive): (Int64, Int64)
+    var (active, inactive): (Int64, Int64)
     var flows: [FlowKey: Flow] = [:]
     var ended: [FlowKey: [Flow]] = [:]
 
@@ -35,6 +35,13 @@ struct FlowTableModelTests {
       flows[observation.key] = Flow(packets: 1, octets: octets, start: time, end: time, detail: detail)
     }
 
+    mutating func end(at now: Int64) {
+      for (key, flow) in flows where min(flow.start + active, flow.end + inactive) <= now {
+        ended[key, default: []].append(flow)
+        flows[key] = nil
+      }
+    }
+
     mutating func endAll() {
       for (key, flow) in flows { ended[key, default: []].append(flow) }
       flows = [:]
@@ -42,7 +49,7 @@ struct FlowTableModelTests {
   }
 
   @Test(
-    "any sequence of packets and takings gives the same records",
+    "any sequence of packets, takings and new timeouts gives the same records",
     arguments: [(1, 40, 2), (2, 1000, 200), (3, 5000, 3000), (4, 20_000, 60_000)] as [(UInt64, Int, Int64)])
   func random(seed: UInt64, keys: Int, longestPause: Int64) throws {
     var random = SplitMix64(state: seed)
@@ -69,6 +76,16 @@ struct FlowTableModelTests {
       subject.add(packets)
       now += Int64.random(in: 0...longestPause, using: &random)
       if Bool.random(using: &random) { records += subject.take(at: now, bufferCapacity: 64) }
+      guard Int.random(in: 0..<16, using: &random) == 0 else { continue }
+      // What has ended by the old timeouts is taken: at the end of a tick, when the table sees all of it.
+      now |= (1 << FlowWheel.tickShift) - 1
+      records += subject.take(at: now + 1, bufferCapacity: 64)
+      model.end(at: now)
+      var expiration = FlowExpiration()
+      expiration.activeTimeout = .seconds(Int.random(in: 1...100, using: &random))
+      expiration.inactiveTimeout = .seconds(Int.random(in: 1...60, using: &random))
+      subject.table.setExpiration(expiration)
+      (model.active, model.inactive) = (expiration.activeTimeout.milliseconds, expiration.inactiveTimeout.milliseconds)
     }
     records += subject.take(at: now, everything: true, bufferCapacity: 64)
     model.endAll()

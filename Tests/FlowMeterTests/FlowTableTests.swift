@@ -59,6 +59,23 @@ struct TableUnderTest: ~Copyable {
 
 @Suite("The flow table")
 struct FlowTableTests {
+  @Test("a shorter timeout ends the flows that are silent already, a longer one keeps them")
+  func newTimeouts() throws {
+    var subject = try TableUnderTest(active: 60, inactive: 30)
+    subject.add(Packets.udp, at: 1_000_000)
+    #expect(subject.take(at: 1_010_000).isEmpty)
+    var expiration = FlowExpiration()
+    expiration.inactiveTimeout = .seconds(5)
+    subject.table.setExpiration(expiration)
+    #expect(subject.take(at: 1_010_000).map(\.endReason) == [.idleTimeout])
+    subject.add(Packets.udp, at: 1_020_000)
+    expiration.inactiveTimeout = .seconds(3600)
+    expiration.activeTimeout = .seconds(7200)
+    subject.table.setExpiration(expiration)
+    #expect(subject.take(at: 4_610_000).isEmpty)
+    #expect(subject.take(at: 4_621_000).map(\.endReason) == [.idleTimeout])
+  }
+
   /// A TCP segment with these control bits.
   static func tcp(_ bits: UInt8) -> [UInt8] {
     var packet = Packets.tcp

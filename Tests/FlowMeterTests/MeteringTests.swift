@@ -45,6 +45,23 @@ struct MeteringTests {
     return totals
   }
 
+  @Test("a change of table and selection holds from the next round on, and no packet is lost in it")
+  func change() throws {
+    let (before, after) = (try FlowTable(), try FlowTable())
+    let source = PacketList([[Packets.tcp, Packets.udp], [Packets.udp, Packets.tcp, Packets.udp, Packets.tcp]])
+    let process = MeteringProcess(source: source, table: before)
+    _ = try process.meter(timeout: .zero)
+    process.change(to: after, PacketSelection(sampling: Sampling(.packets, interval: 2)))
+    #expect(process.hasChangeAhead)
+    #expect(before.statistics.created == 2 && after.statistics.created == 0)
+    _ = try process.meter(timeout: .zero)
+    #expect(!process.hasChangeAhead)
+    #expect(Self.totals(of: before).packets == 2)
+    // One of two packets, and both that are taken are of UDP.
+    #expect(Self.totals(of: after) == FlowTotals(flows: 1, packets: 2, octets: 2 * 28))
+    #expect(process.counters.statistics.unselectedPackets == 2)
+  }
+
   @Test("every packet of a source is metered or counted by its reason, and drops are told")
   func accounting() throws {
     let table = try FlowTable()

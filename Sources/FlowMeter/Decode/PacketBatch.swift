@@ -29,7 +29,7 @@
   private var ownVersion = -1
 
   /// One packet of so many is taken; 0: all are.
-  private let packetInterval: UInt32
+  var packetInterval: UInt32 { didSet { packetsToSkip = 0 } }
   /// How many are left out before the next is taken.
   private var packetsToSkip: UInt32 = 0
 

@@ -7,20 +7,21 @@ internal import Synchronization
 
 /// A Metering Process (RFC 5470 section 5.3): takes packets from one source, and adds them to the flow table.
 ///
-/// Not thread-safe: one thread calls ``meter(timeout:)`` again and again. ``counters`` may be read by any.
+/// Not thread-safe: one thread calls ``meter(timeout:)`` again and again. ``counters`` may be read, and
+/// ``change(to:_:)`` called, by any.
 public final class MeteringProcess {
   private let source: any PacketSource
-  private let table: FlowTable
+  private var table: FlowTable
   private var batch: PacketBatch
   /// What was counted so far; any thread.
   public let counters: MeteringCounters
   private let clock: MeteringClock?
-  private let keys: KeySelector?
-  private let aggregation: AggregationRules?
-  private let aggregationUsage: AggregationUsage
+  private var selection: PacketSelection
   /// What the rules were used by the batch at hand.
   private var usage: [UInt64]
   private var nextDropReading = Timestamp(milliseconds: 0)
+  private let change = Mutex<(table: FlowTable, selection: PacketSelection)?>(nil)
+  private let isChanging = Atomic<Bool>(false)
 
   /// - Parameters:
   ///   - fragments: what is done with the later fragments of a datagram; default: they are counted to its first one's
@@ -35,8 +36,7 @@ public final class MeteringProcess {
     ownSessions: OwnSessions? = nil, clock: MeteringClock? = nil
   ) {
     self.clock = clock
-    keys = selection.keys
-    (aggregation, aggregationUsage) = (selection.aggregation, selection.aggregationUsage)
+    self.selection = selection
     usage = Array(repeating: 0, count: selection.aggregation?.rules.count ?? 0)
     self.counters = counters
     self.source = source
@@ -52,6 +52,7 @@ public final class MeteringProcess {
   /// - Returns: how the source goes on, and whether ended Flows should be taken out of the table soon.
   /// - Throws: what ended the source; what came before is metered.
   public func meter(timeout: Duration) throws(CaptureError) -> (outcome: ReceiveOutcome, isCrowded: Bool) {
+    if isChanging.load(ordering: .relaxed) { takeChange() }
     // A second for packets that are still on their way to us.
     let now = clock.map { max(batch.latest, $0.now.advanced(byMilliseconds: -1000)) } ?? batch.latest
     batch.reset(at: now)
@@ -63,6 +64,29 @@ public final class MeteringProcess {
     } catch {
       _ = handOver()
       throw error
+    }
+  }
+
+  /// Has the next round, and those behind it, add to another table what another selection takes. Any thread.
+  public func change(to table: FlowTable, _ selection: PacketSelection) {
+    change.withLock {
+      $0 = (table, selection)
+      isChanging.store(true, ordering: .releasing)
+    }
+  }
+
+  /// Whether the table and selection of ``change(to:_:)`` are not in use yet: while true, packets may still be added to
+  /// those before. Any thread.
+  public var hasChangeAhead: Bool { isChanging.load(ordering: .acquiring) }
+
+  private func takeChange() {
+    change.withLock {
+      guard let next = $0 else { return }
+      (table, selection) = next
+      usage = Array(repeating: 0, count: next.selection.aggregation?.rules.count ?? 0)
+      batch.packetInterval = next.selection.packetInterval
+      $0 = nil
+      isChanging.store(false, ordering: .releasing)
     }
   }
 
@@ -85,11 +109,11 @@ public final class MeteringProcess {
   public var latestPacket: Timestamp { batch.latest }
 
   private func handOver() -> Bool {
-    if let aggregation, batch.count > 0 {
+    if let aggregation = selection.aggregation, batch.count > 0 {
       batch.aggregate(by: aggregation, &usage)
-      aggregationUsage.take(&usage)
+      selection.aggregationUsage.take(&usage)
     }
-    if let keys { batch.keep(keys) }
+    if let keys = selection.keys { batch.keep(keys) }
     let update = batch.count > 0 ? table.update(batch) : FlowTableUpdate()
     let statistics = batch.statistics
     if statistics.observedPackets | statistics.meteredPackets | statistics.unselectedPackets > 0 {

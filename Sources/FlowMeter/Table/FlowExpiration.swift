@@ -31,6 +31,9 @@ public struct FlowExpiration: Hashable, Sendable {
       inactive = expiration.inactiveTimeout.milliseconds
     }
 
+    /// No Flow is looked at later than that behind its first packet.
+    var horizon: Int64 { min(active, inactive) }
+
     /// The first moment at which the Flow ends if no packet comes.
     @inline(__always)
     func deadline(of slot: borrowing FlowSlot) -> Int64 {
@@ -39,7 +42,7 @@ public struct FlowExpiration: Hashable, Sendable {
 
     /// The deadline of a Flow whose only packet came at `time`.
     @inline(__always)
-    func deadline(ofNewFlowAt time: Int64) -> Int64 { time &+ min(active, inactive) }
+    func deadline(ofNewFlowAt time: Int64) -> Int64 { time &+ horizon }
 
     /// Whether a packet at `distance` after the Flow's first one still belongs to it.
     @inline(__always)

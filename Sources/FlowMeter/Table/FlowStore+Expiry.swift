@@ -135,6 +135,13 @@ extension FlowStore {
     return due != .none
   }
 
+  /// Holds all Flows to other timeouts: they are looked at when ended ones are taken next, and put down anew.
+  mutating func setExpiration(_ expiration: FlowExpiration.Milliseconds) {
+    _ = gatherAll()
+    self.expiration = expiration
+    wheel = FlowWheel(horizonMilliseconds: expiration.horizon, cursor: wheel.cursor)
+  }
+
   /// Looks at up to a group of due Flows. Their slots, then their index entries, are asked for before the first is
   /// looked at: the memory's latency is paid once a group.
   private mutating func takeDue(_ now: Timestamp, _ everything: Bool, into buffer: inout FlowRecordBuffer) {
@@ -182,8 +189,7 @@ extension FlowStore {
     _ reference: SlotReference, _ slot: UnsafeMutablePointer<FlowSlot>, _ reason: FlowEndReason,
     into buffer: inout FlowRecordBuffer
   ) {
-    statistics.taken.add(
-      unsafe slot.pointee.totals)
+    unsafe statistics.taken.add(slot.pointee.totals)
     if selector == nil || (unsafe isSelected(slot.pointee)) { unsafe write(reference, slot, reason, into: &buffer) }
     release(reference)
   }

@@ -49,7 +49,7 @@ internal import CShims
   let maskHint: UnsafeMutablePointer<UInt64>
   var mask: UInt64
   let hash: KeyHash
-  let expiration: FlowExpiration.Milliseconds
+  var expiration: FlowExpiration.Milliseconds
   let capacity: Int
   let patience: Int
 
@@ -79,7 +79,7 @@ internal import CShims
     unsafe ipv4 = unsafe SlotFamily(share.ipv4)
     unsafe ipv6 = unsafe SlotFamily(share.ipv6)
     selector = unsafe share.selector
-    wheel = FlowWheel(horizonMilliseconds: min(expiration.active, expiration.inactive))
+    wheel = FlowWheel(horizonMilliseconds: expiration.horizon)
   }
 
   /// Adds one packet: to its Flow, or as the first of a new one.

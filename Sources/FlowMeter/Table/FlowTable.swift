@@ -40,6 +40,7 @@ internal import Synchronization
     public init() {}
   }
 
+  /// What it was made with.
   public let configuration: Configuration
   /// How many stripes there are; a power of two.
   public let stripeCount: Int
@@ -259,6 +260,13 @@ extension FlowTable {
     return false
   }
 
+  /// Holds all Flows, those that are active too, to other timeouts. Any thread; it takes a stripe's lock for about as
+  /// long as its Flows take to be looked at once.
+  public func setExpiration(_ expiration: FlowExpiration) {
+    let expiration = FlowExpiration.Milliseconds(expiration)
+    for stripe in 0..<stripeCount { unsafe stripes[stripe].withLock { $0.setExpiration(expiration) } }
+  }
+
   /// What the table holds and did: the sum over the stripes, each at its own moment.
   public var statistics: FlowTableStatistics {
     var sum = FlowTableStatistics()
@@ -271,9 +279,7 @@ extension FlowTable {
         hasDetails = hasDetails || $0.hasDetails
       }
     }
-    sum.memory =
-      sum.indexMemory + ipv4.memory(hasDetails: hasDetails)
-      + ipv6.memory(hasDetails: hasDetails)
+    sum.memory = sum.indexMemory + ipv4.memory(hasDetails: hasDetails) + ipv6.memory(hasDetails: hasDetails)
     return sum
   }
 

@@ -103,11 +103,11 @@ extension NetlinkRun {
     var cursor = NetlinkCursor(0..<bytes.byteCount)
     while let message = cursor.nextMessage(in: bytes) {
       require(message.payload.upperBound <= bytes.byteCount, "a message ends behind its datagram")
-      guard message.payload.count > NFLogPacket.headerLength else { continue }
+      guard message.payload.count > NetlinkMessage.netfilterHeaderLength else { continue }
       let packet = NFLogPacket(bytes, message.payload)
       for range in [packet.payload, packet.ethernetHeader, packet.conntrack] where !range.isEmpty {
         require(
-          range.lowerBound >= message.payload.lowerBound + NFLogPacket.headerLength
+          range.lowerBound >= message.payload.lowerBound + NetlinkMessage.netfilterHeaderLength
             && range.upperBound <= message.payload.upperBound, "a packet lies outside its message")
       }
     }
