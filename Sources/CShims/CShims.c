@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "CShims.h"
 
+#include <netpacket/packet.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
@@ -67,4 +68,10 @@ int cshims_receive_messages(int socket, void *bytes, size_t slot, uint32_t *leng
   int received = recvmmsg(socket, messages, (unsigned)count, MSG_DONTWAIT, NULL);
   for (int i = 0; i < received; i++) lengths[i] = messages[i].msg_len;
   return received;
+}
+
+int cshims_set_promiscuous(int socket, uint32_t interface, int on) {
+  struct packet_mreq membership = {.mr_ifindex = (int)interface, .mr_type = PACKET_MR_PROMISC};
+  return setsockopt(
+      socket, SOL_PACKET, on ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP, &membership, sizeof membership);
 }

@@ -99,7 +99,7 @@ struct Meter: ParsableCommand {
   func run() throws {
     try checkCombination()
     Signals.begin()
-    let configuration = try ProbeConfiguration(metering, netfilter, export, output, statistics)
+    let configuration = try ProbeConfiguration(self)
     let table: FlowTable
     do throws(SystemError) {
       table = try FlowTable(configuration.table)

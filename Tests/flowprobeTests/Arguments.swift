@@ -27,6 +27,6 @@ func refusal(_ arguments: String) -> (text: String, code: Int32)? {
 extension Meter {
   /// What the program is built from.
   var configuration: ProbeConfiguration {
-    get throws { try ProbeConfiguration(metering, netfilter, export, output, statistics) }
+    get throws { try ProbeConfiguration(self) }
   }
 }

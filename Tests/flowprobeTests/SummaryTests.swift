@@ -67,16 +67,19 @@ struct SummaryTests {
       $0.selected = FlowTotals(flows: 1, packets: 5, octets: 6)
       $0.leftOut = FlowTotals(flows: 2, packets: 7, octets: 8)
     }
+    func line(_ sampling: Sampling, _ metered: MeteringStatistics) -> String {
+      Summary.line(sampling, sampling.totals(metered, table))
+    }
     let metered = metered { $0.unselectedPackets = 30 }
     #expect(
-      Summary.line(Sampling(.randomFlows, interval: 3), metered, table)
+      line(Sampling(.randomFlows, interval: 3), metered)
         == "one flow in 3 is exported: 1 of 3 flows, 5 of 12 packets")
     #expect(
-      Summary.line(Sampling(.hashedFlows, interval: 3), metered, table)
+      line(Sampling(.hashedFlows, interval: 3), metered)
         == "one flow in 3 is metered, by hash: 12 of 42 packets")
     let observed = self.metered { ($0.observedPackets, $0.unselectedPackets) = (31, 20) }
     #expect(
-      Summary.line(Sampling(.packets, interval: 3), observed, table) == "one packet in 3 is metered: 11 of 31 packets")
+      line(Sampling(.packets, interval: 3), observed) == "one packet in 3 is metered: 11 of 31 packets")
   }
 
   @Test("of each aggregation rule it is told how often it was used")

@@ -32,6 +32,9 @@ int cshims_current_processor(void);
 /// processor pthread_create says.
 int cshims_set_processor(pthread_attr_t *_Nonnull attributes, int processor);
 
+/// Has the packet socket ask its interface for frames to other hosts, or no longer; 0 or -1, errno as it left it.
+int cshims_set_promiscuous(int socket, uint32_t interface, int on);
+
 /// MAP_FAILED as an integer, for comparison.
 static inline intptr_t cshims_map_failed(void) { return (intptr_t)MAP_FAILED; }
 

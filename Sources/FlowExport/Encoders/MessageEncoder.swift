@@ -11,6 +11,9 @@ protocol MessageEncoder: AnyObject {
   /// wait first.
   var messageLimit: Int { get set }
 
+  /// The sequence number of the next message.
+  var sequence: UInt32 { get set }
+
   /// How many templates have been made.
   var templateCount: Int { get }
 

@@ -15,7 +15,7 @@ final class NetFlow5Encoder: MessageEncoder {
   private let engineID: UInt8
   /// Mode, 1 deterministic or 2 random, in two bits, and interval in fourteen; 0 where nothing is sampled.
   private let sampling: UInt16
-  private var sequence: UInt32 = 0
+  var sequence: UInt32 = 0
   private var records = MessageBuffer(capacity: mostRecords * recordLength)
   private var message = MessageBuffer(capacity: headerLength + mostRecords * recordLength)
   private var flows = FlowTotals()

@@ -29,7 +29,7 @@ final class TemplateEncoder: MessageEncoder {
   var templateCount: Int { templateSets.count }
   private let format: any MessageFormat
   private let configuration: TemplateConfiguration
-  private var sequence: UInt32 = 0
+  var sequence: UInt32 = 0
   private var message = MessageBuffer(capacity: MessageBatch.longestMessage)
 
   private let pending = PendingSets()

@@ -9,7 +9,7 @@ internal import Synchronization
 /// which are counted, and never holds up metering.
 public final class CollectorExporter: FlowRecordConsumer {
   public let destination: CollectorAddress
-  private let configuration: ExportConfiguration
+  public let configuration: ExportConfiguration
   private let context: () -> ExporterContext
   private let report: (ExportEvent) -> Void
 
@@ -46,6 +46,13 @@ public final class CollectorExporter: FlowRecordConsumer {
   }
 
   public var statistics: ExportStatistics { published.withLock { $0 } }
+
+  /// The sequence number of the next message. An exporter that follows another one to the same Collector goes on with
+  /// its number, since some collectors tell sessions apart by the exporter's address alone. Exporting thread.
+  public var sequence: UInt32 {
+    get { encoder.sequence }
+    set { encoder.sequence = newValue }
+  }
 
   // MARK: A pass
 

@@ -19,7 +19,7 @@ public enum ExportProtocol: UInt16, CaseIterable, Sendable {
 }
 
 /// How an Exporting Process exports.
-public struct ExportConfiguration: Sendable {
+public struct ExportConfiguration: Hashable, Sendable {
   /// Default IPFIX.
   public var exportProtocol = ExportProtocol.ipfix
 

@@ -23,20 +23,21 @@ public protocol FlowRecordConsumer: AnyObject {
 /// Not thread-safe: one thread calls it, a few times a second while packets come, or between two batches where packets
 /// come from a file.
 public final class ExportingProcess {
-  private let table: FlowTable
-  private let consumers: [any FlowRecordConsumer]
-  private let translations: NATTable?
-  private let natEvents: NATEventLog?
+  /// The table that is emptied. All of these may be replaced between two passes; who replaces the table takes everything
+  /// out of it first.
+  public var table: FlowTable
+  public var consumers: [any FlowRecordConsumer]
+  /// Completes the records of translated connections; nil leaves them as they are.
+  public var translations: NATTable?
+  /// Events that are exported beside the records; nil: none.
+  public var natEvents: NATEventLog?
   private var buffer = FlowRecordBuffer()
   private var events: [NATEvent] = []
   /// Under which index an interface is exported, by its own; default: under its own. See ``InterfaceIndexRules``.
   public var interfaceIndexes: [UInt32: UInt32] = [:]
 
-  /// - Parameters:
-  ///   - translations: completes the records of translated connections; nil leaves them as they are.
-  ///   - natEvents: events that are exported beside the records; nil: none.
   public init(
-    table: FlowTable, consumers: [any FlowRecordConsumer], translations: NATTable? = nil,
+    table: FlowTable, consumers: [any FlowRecordConsumer] = [], translations: NATTable? = nil,
     natEvents: NATEventLog? = nil
   ) {
     self.table = table

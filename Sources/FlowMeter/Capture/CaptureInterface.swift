@@ -3,6 +3,7 @@
 // Unsafe: calls libpcap to open an interface, and poll on its descriptor.
 
 internal import CPcap
+internal import CShims
 internal import Glibc
 internal import Synchronization
 
@@ -28,8 +29,9 @@ public final class CaptureInterface: PacketSource {
 
   public let name: String
   private let configuration: Configuration
+  private let isPromiscuous: Atomic<Bool>
   private let clock: MeteringClock
-  private var session: Session? { didSet { publishIndex() } }
+  private var session: Session? { didSet { publish(session) } }
   private let publishedIndex = Atomic<UInt32>(0)
   /// Drops of sessions that have ended.
   private var earlierDrops = CaptureDrops()
@@ -40,11 +42,14 @@ public final class CaptureInterface: PacketSource {
     let handle: PcapHandle
     let descriptor: Int32
     let ifIndex: UInt32
+    /// Whether its socket asks for frames to other hosts.
+    var isPromiscuous: Bool
 
-    init(handle: consuming PcapHandle, ifIndex: UInt32) {
+    init(handle: consuming PcapHandle, ifIndex: UInt32, isPromiscuous: Bool) {
       self.handle = handle
       self.descriptor = unsafe pcap_get_selectable_fd(self.handle.pcap)
       self.ifIndex = ifIndex
+      self.isPromiscuous = isPromiscuous
     }
   }
 
@@ -52,18 +57,32 @@ public final class CaptureInterface: PacketSource {
     self.name = name
     self.configuration = configuration
     self.clock = clock
-    session = try Self.open(name, configuration)
-    publishIndex()
+    isPromiscuous = Atomic(configuration.promiscuous)
+    let session = try Self.open(name, configuration)
+    self.session = session
+    publish(session)
   }
 
   /// The ifIndex of the interface that is captured on, whatever it is called by now; 0 while there is none, and of
   /// `any`. Any thread may ask.
   public var ifIndex: UInt32 { publishedIndex.load(ordering: .relaxed) }
 
-  private func publishIndex() { publishedIndex.store(session?.ifIndex ?? 0, ordering: .relaxed) }
+  private func publish(_ session: Session?) { publishedIndex.store(session?.ifIndex ?? 0, ordering: .relaxed) }
+
+  /// Takes frames for other hosts too, or no longer: within a tenth of a second, without a packet lost. Any thread.
+  public func setPromiscuous(_ isPromiscuous: Bool) { self.isPromiscuous.store(isPromiscuous, ordering: .relaxed) }
+
+  /// Nothing where packets of all interfaces are captured: `any` asks none of them.
+  private func setPromiscuous(of session: Session) {
+    let wanted = isPromiscuous.load(ordering: .relaxed)
+    guard wanted != session.isPromiscuous else { return }
+    session.isPromiscuous = wanted
+    if session.ifIndex != 0 { cshims_set_promiscuous(session.descriptor, session.ifIndex, wanted ? 1 : 0) }
+  }
 
   public func receive(timeout: Duration, into batch: inout PacketBatch) throws(CaptureError) -> ReceiveOutcome {
     guard let session else { return reopen(within: timeout) }
+    setPromiscuous(of: session)
     let reading = clock.reading()
     let details = configuration.details
     var result = session.handle.dispatch(into: &batch, ingressInterface: session.ifIndex, clock: reading, details)
@@ -143,7 +162,8 @@ extension CaptureInterface {
     unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PCAP_ERRBUF_SIZE)) {
       unsafe _ = pcap_setnonblock(handle.pcap, 1, $0.baseAddress)
     }
-    return unsafe Session(handle: handle, ifIndex: if_nametoindex(name))
+    return unsafe Session(
+      handle: handle, ifIndex: if_nametoindex(name), isPromiscuous: configuration.promiscuous)
   }
 
   private static func error(_ name: String, _ code: Int32, _ detail: String) -> CaptureError {

@@ -32,7 +32,7 @@ public struct FlowTableStatistics: Sendable {
 
   public init() {}
 
-  mutating func add(_ other: FlowTableStatistics) {
+  package mutating func add(_ other: FlowTableStatistics) {
     active += other.active
     created &+= other.created
     found &+= other.found

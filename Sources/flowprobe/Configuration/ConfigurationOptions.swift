@@ -14,6 +14,8 @@ struct ConfigurationOptions: ParsableArguments {
       valueName: "file"))
   var moduleConfiguration: [String] = []
 
+  var areEmpty: Bool { config.isEmpty && moduleConfiguration.isEmpty }
+
   /// The arguments with those of the files that they name in front.
   ///
   /// Before they are parsed, since the parser takes all arguments at once.
@@ -26,6 +28,21 @@ struct ConfigurationOptions: ParsableArguments {
       included += try ConfigurationFile(text, path: path).arguments
     }
     return included + arguments
+  }
+
+  /// The arguments without an option and its value, as often as it stands there.
+  static func removing(_ option: String, from arguments: [String]) -> [String] {
+    var (kept, isValue) = ([String](), false)
+    for argument in arguments {
+      if isValue {
+        isValue = false
+      } else if argument == option {
+        isValue = true
+      } else if !argument.hasPrefix(option + "=") {
+        kept.append(argument)
+      }
+    }
+    return kept
   }
 
   /// What stands behind an option, or behind its equals sign.

@@ -19,6 +19,8 @@ struct ProbeStatistics: Sendable {
   struct Destination: Sendable {
     var address: String
     var export = ExportStatistics()
+    /// What had been taken out of the table to be exported when this one came to be.
+    var before = FlowTotals()
   }
 
   struct NAT: Sendable {
@@ -31,10 +33,14 @@ struct ProbeStatistics: Sendable {
   /// False of what is written when all is done.
   var isRunning = true
   var meters: [Meter] = []
+  /// What threads counted that are there no longer.
+  var pastMetering = MeteringStatistics()
   var table = FlowTableStatistics()
   var peak = FlowPeak.Height()
   var pass = ExportPass()
   var destinations: [Destination] = []
+  /// What was exported to destinations that are there no longer.
+  var pastExports: [ExportStatistics] = []
   /// Whether NAT events are exported.
   var exportsNATEvents = false
   /// Nil where nobody follows translations.
@@ -44,7 +50,7 @@ struct ProbeStatistics: Sendable {
   /// By the monotonic clock.
   var moment = Timestamp(milliseconds: 0)
 
-  /// What does not change while the program runs.
+  /// What the program is and how it is configured.
   struct Program: Sendable {
     var version = ""
     /// Tells one build from another.
@@ -64,9 +70,9 @@ struct ProbeStatistics: Sendable {
 
 /// What the files tell that follows from the rest.
 extension ProbeStatistics {
-  /// Over all threads.
+  /// Over all threads that there were.
   var metered: MeteringStatistics {
-    meters.reduce(into: MeteringStatistics()) { $0.add($1.counters) }
+    meters.reduce(into: pastMetering) { $0.add($1.counters) }
   }
 
   /// Metered and not taken out of the table yet.
@@ -81,11 +87,11 @@ extension ProbeStatistics {
   /// Taken out of the table and on their way: of the destination where that is most.
   var pending: (packets: UInt64, octets: UInt64) {
     var pending = (packets: UInt64(0), octets: UInt64(0))
-    let (packets, octets) = (
-      table.taken.packets.less(table.leftOut.packets), table.taken.octets.less(table.leftOut.octets)
-    )
+    let taken = table.takenToExport
+    let (packets, octets) = (taken.packets, taken.octets)
     for destination in destinations {
-      var done = destination.export.sent
+      var done = destination.before
+      done.add(destination.export.sent)
       done.add(destination.export.lost)
       done.add(destination.export.notRepresentable)
       pending.packets = max(pending.packets, packets.less(done.packets))
@@ -94,10 +100,10 @@ extension ProbeStatistics {
     return pending
   }
 
-  /// Summed over the destinations.
+  /// Summed over the destinations that there were.
   var exported: (messages: UInt64, octets: UInt64, sent: FlowTotals, lost: FlowTotals, errors: UInt64) {
     var sum = (messages: UInt64(0), octets: UInt64(0), sent: FlowTotals(), lost: FlowTotals(), errors: UInt64(0))
-    for export in destinations.map(\.export) {
+    for export in destinations.map(\.export) + pastExports {
       sum.messages &+= export.messages
       sum.octets &+= export.octets
       sum.sent.add(export.sent)
@@ -127,6 +133,18 @@ extension MeteringStatistics {
   /// How many entries of the index a packet's lookup took; 1 is the best, and what it is without packets.
   var metric: Double {
     meteredPackets > 0 ? Double(searchedEntries &+ meteredPackets) / Double(meteredPackets) : 1
+  }
+}
+
+extension FlowTableStatistics {
+  /// Flow Records taken out and not left out by sampling.
+  var takenToExport: FlowTotals { taken.less(leftOut) }
+}
+
+extension FlowTotals {
+  func less(_ other: FlowTotals) -> FlowTotals {
+    FlowTotals(
+      flows: flows.less(other.flows), packets: packets.less(other.packets), octets: octets.less(other.octets))
   }
 }
 

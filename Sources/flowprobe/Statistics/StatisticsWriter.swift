@@ -35,13 +35,14 @@ final class StatisticsWriter: Sendable {
   ///
   /// - Parameters:
   ///   - gather: asked for the statistics about once a second.
+  ///   - table: asked for the table when its flows are to be written.
   ///   - now: the table's time.
-  func run(_ gather: () -> ProbeStatistics, table: FlowTable, now: () -> Timestamp) {
+  func run(_ gather: () -> ProbeStatistics, table: () -> FlowTable, now: () -> Timestamp) {
     var round = Round(directory)
     while !isStopping.load(ordering: .acquiring) {
       round.write(gather)
       if flowsAreWanted.exchange(false, ordering: .acquiring) {
-        round.writeFlows(table, now, gather) { !isStopping.load(ordering: .relaxed) }
+        round.writeFlows(table(), now, gather) { !isStopping.load(ordering: .relaxed) }
       }
       wake.wait(.milliseconds(round.pause))
     }

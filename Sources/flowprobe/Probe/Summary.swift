@@ -6,20 +6,23 @@ internal import Glibc
 
 /// What was metered, exported and lost, on standard error at the end.
 enum Summary {
-  static func print(
-    _ table: FlowTable, _ counters: [MeteringCounters], _ collectors: [CollectorExporter],
-    _ translations: NATTable?, droppedEvents: UInt64?, _ selection: PacketSelection, sampling: Sampling?, isLive: Bool
-  ) {
-    let metered = counters.total
-    if !counters.isEmpty { for line in lines(metered, table.statistics, isLive: isLive) { Console.say(line) } }
-    if let sampling { Console.say(line(sampling, metered, table.statistics)) }
+  static func print(_ parts: ProbeParts) {
+    let (metered, configuration) = (parts.metered, parts.configuration)
+    if !parts.sources.isEmpty || metered.observedPackets > 0 {
+      for line in lines(metered, parts.tableStatistics, isLive: configuration.isLive) { Console.say(line) }
+    }
+    if let sampling = configuration.table.sampling { Console.say(line(sampling, parts.sampled)) }
+    let selection = configuration.selection
     for line in lines(selection.aggregation, selection.aggregationUsage.current) { Console.say(line) }
-    if let translations, let droppedEvents {
-      for line in lines(translations.statistics, dropped: droppedEvents) { Console.say(line) }
+    if let follower = parts.follower, let events = follower.events {
+      for line in lines(follower.translations.statistics, dropped: events.dropped) { Console.say(line) }
     }
-    for collector in collectors {
-      for line in lines(collector.statistics, collector.destination) { Console.say(line) }
-    }
+    for collector in parts.collectors { print(collector) }
+  }
+
+  /// Of one destination.
+  static func print(_ collector: CollectorExporter) {
+    for line in lines(collector.statistics, collector.destination) { Console.say(line) }
   }
 
   static func lines(_ translations: NATStatistics, dropped: UInt64) -> [String] {
@@ -76,8 +79,8 @@ enum Summary {
     zip(aggregation?.rules ?? [], usage).map { "aggregation rule \($0): used \($1) times" }
   }
 
-  static func line(_ sampling: Sampling, _ metered: MeteringStatistics, _ table: FlowTableStatistics) -> String {
-    let (offered, selected) = sampling.totals(metered, table)
+  static func line(_ sampling: Sampling, _ totals: (offered: FlowTotals, selected: FlowTotals)) -> String {
+    let (offered, selected) = totals
     let packets = "\(selected.packets) of \(offered.packets) packets"
     switch sampling.method {
     case .deterministicFlows, .randomFlows:

@@ -9,7 +9,7 @@ internal import FlowNetfilter
 ///
 /// Belongs to the exporting thread.
 struct ObservedInterfaces {
-  private let table: InterfaceTable
+  let table: InterfaceTable
   private let captures: [CaptureInterface]
   private let observesAll: Bool
   private let rules: InterfaceIndexRules?

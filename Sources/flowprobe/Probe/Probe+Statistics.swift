@@ -12,33 +12,37 @@ internal import Synchronization
 /// What the statistics files are told. Any thread, once the sources are open.
 extension Probe {
   func gatherStatistics() -> ProbeStatistics {
+    let parts = parts.withLock { $0 }
     var statistics = ProbeStatistics()
-    statistics.program = program
+    statistics.program = program(parts.configuration)
     // From the end of the way to its beginning: what is taken out was counted before.
-    statistics.destinations = collectors.map {
-      ProbeStatistics.Destination(address: $0.destination.description, export: $0.statistics)
+    statistics.destinations = parts.collectors.map {
+      ProbeStatistics.Destination(
+        address: $0.destination.description, export: $0.statistics,
+        before: parts.takenBefore[ObjectIdentifier($0)] ?? FlowTotals())
     }
+    statistics.pastExports = parts.past.exports
     statistics.pass = lastPass.withLock { $0 }
-    statistics.table = table.statistics
+    statistics.table = parts.tableStatistics
     statistics.peak = peak.value
-    statistics.meters = zip(meterNames, counters).map { name, counters in
-      ProbeStatistics.Meter(source: name.source, captures: name.captures, counters: counters.statistics)
+    statistics.meters = parts.sources.map {
+      ProbeStatistics.Meter(source: $0.name, captures: $0.captures, counters: $0.statistics)
     }
-    statistics.exportsNATEvents = natEvents != nil
-    if let translations {
+    statistics.pastMetering = parts.past.metering
+    statistics.exportsNATEvents = parts.follower?.events != nil
+    if let follower = parts.follower {
       statistics.nat = ProbeStatistics.NAT(
-        connections: translations.statistics, dropped: natEvents?.dropped ?? 0)
+        connections: follower.translations.statistics, dropped: follower.events?.dropped ?? 0)
     }
-    statistics.aggregationUsage = configuration.selection.aggregationUsage.current
+    statistics.aggregationUsage = parts.configuration.selection.aggregationUsage.current
     statistics.moment = .monotonicClock()
     return statistics
   }
 
-  /// What does not change.
-  func makeProgram() -> ProbeStatistics.Program {
+  private func program(_ configuration: ProbeConfiguration) -> ProbeStatistics.Program {
     var program = ProbeStatistics.Program()
     program.version = Flowprobe.version
-    program.build = ProgramFile.fingerprint
+    program.build = build
     program.started = started
     program.export = configuration.export
     program.expiration = configuration.table.expiration
@@ -53,7 +57,7 @@ extension Probe {
 
   /// One pass of the exporting thread, measured.
   func exportAndMeasure(at instant: ExportInstant, everything: Bool = false) {
-    peak.note(table.statistics.active, at: .monotonicClock())
+    peak.note(parts.withLock { $0 }.tableStatistics.active, at: .monotonicClock())
     let began = ContinuousClock.now
     let records = exporting.export(at: instant, everything: everything)
     let ended = ContinuousClock.now

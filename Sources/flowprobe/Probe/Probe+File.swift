@@ -7,9 +7,9 @@ internal import Synchronization
 /// Reading a capture file.
 extension Probe {
   /// Meters and exports on one thread: the export sets the pace, and the packets' times are the clock.
-  func readFile() {
-    guard let file else { return }
-    let process = metering[0]
+  func readFile(_ source: MeteredSource) {
+    guard let file = source.source as? CaptureFile else { return }
+    let process = source.process
     var progress = ReadingProgress(file)
     var tick = Int64.min
     do throws(CaptureError) {
@@ -33,7 +33,8 @@ extension Probe {
     process.finish()
     exporting.export(at: fileInstant(process.latestPacket), everything: true)
     // Of a file there is no later chance.
-    if table.statistics.lost.flows > 0 || collectors.contains(where: { $0.statistics.lost.flows > 0 }) {
+    let parts = parts.withLock { $0 }
+    if parts.table.statistics.lost.flows > 0 || parts.collectors.contains(where: { $0.statistics.lost.flows > 0 }) {
       hasFailed.store(true, ordering: .relaxed)
     }
   }

@@ -4,16 +4,28 @@
 
 internal import Glibc
 
-/// The signals that end the program, waited for by the main thread, and the news that work is done.
+/// The signals that the program lives by, waited for by the main thread: orders to end, wishes, and the news
+/// that work is done.
 enum Signals {
+  /// What an operator may want of a running program.
+  enum Wish {
+    /// SIGHUP: the configuration is to be read again.
+    case reload
+    /// SIGUSR1: the active Flows are to be written.
+    case flows
+  }
+
+  /// Sent by the kernel itself (<asm-generic/siginfo.h>): of SIGHUP, that the terminal is gone.
+  private static let sentByKernel: Int32 = 0x80
+
   /// Sent by the program to itself when a file has been read.
   private static let done = SIGUSR2
 
   /// Has a wish for the flows (SIGUSR1) not end a program that is not ready for it.
   static func begin() { signal(SIGUSR1, SIG_IGN) }
 
-  /// Blocks the signals, so that they wait for ``waitForEnd(onUserSignal:_:)``: once the sources are open, which may
-  /// take long and may be given up at any time.
+  /// Blocks the signals, so that they wait for ``waitForEnd(on:_:)``: once the sources are open, which may take long
+  /// and may be given up at any time.
   static func prepare() {
     signal(SIGPIPE, SIG_IGN)
     var set = awaited
@@ -26,14 +38,23 @@ enum Signals {
   /// One that comes within a moment is the same order: timeout(1) sends its signal to the program and to its process
   /// group.
   ///
-  /// - Parameter onUserSignal: called with each SIGUSR1 until then.
-  static func waitForEnd(onUserSignal: () -> Void, _ stop: () -> Void) {
+  /// - Parameters:
+  ///   - reloads: takes SIGHUP for a wish, not for an order to end; that the terminal is gone is always one.
+  ///   - act: called with each wish until then.
+  static func waitForEnd(reloads: Bool = false, on act: (Wish) -> Void, _ stop: () -> Void) {
     var set = awaited
-    var number: Int32 = 0
-    repeat {
-      unsafe sigwait(&set, &number)
-      if number == SIGUSR1 { onUserSignal() }
-    } while number == SIGUSR1
+    var number: Int32
+    waiting: while true {
+      var information = unsafe siginfo_t()
+      number = unsafe sigwaitinfo(&set, &information)
+      switch number {
+      case SIGUSR1: act(.flows)
+      case SIGHUP where unsafe reloads && information.si_code != sentByKernel: act(.reload)
+      // A debugger's stop and go.
+      case -1: continue
+      default: break waiting
+      }
+    }
     stop()
     unsafe sigdelset(&set, SIGUSR1)
     if number != done {
@@ -44,7 +65,7 @@ enum Signals {
     unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
-  /// Ends ``waitForEnd(onUserSignal:_:)``; any thread.
+  /// Ends ``waitForEnd(on:_:)``; any thread.
   static func wakeMain() { kill(getpid(), done) }
 
   /// Those that are not ignored from the start, as nohup does with SIGHUP.

@@ -9,7 +9,7 @@ internal import Glibc
 struct ProbeConfiguration {
   enum Source {
     case file(String)
-    case live(interfaces: [String], groups: [UInt16])
+    case live([PacketOrigin])
   }
 
   var source: Source
@@ -35,14 +35,17 @@ struct ProbeConfiguration {
   var meteringProcessors: [Int]
   var exportProcessor: Int?
 
-  init(
-    _ metering: MeteringOptions, _ netfilter: NetfilterOptions, _ export: ExportOptions, _ output: OutputOptions,
-    _ statistics: StatisticsOptions
-  ) throws {
+  /// Whether there is a file to read the options from again.
+  var isReloadable: Bool
+
+  init(_ options: Meter) throws {
+    let (metering, netfilter, export) = (options.metering, options.netfilter, options.export)
+    isReloadable = metering.read == nil && !options.files.areEmpty
     if let path = metering.read {
       source = .file(path)
     } else {
-      source = .live(interfaces: metering.interfaces, groups: try netfilter.groups())
+      source = .live(
+        metering.interfaces.map(PacketOrigin.interface) + (try netfilter.groups()).map(PacketOrigin.group))
     }
     filter = metering.filterExpression
     capture = metering.capture
@@ -73,10 +76,32 @@ struct ProbeConfiguration {
     interfaceIndexRules = try export.interfaceIndexRules()
     self.export.sampling = sampling
     self.export.natEventCodes = netfilter.natevents ?? .rfc8158
-    printsJSON = output.json
-    if metering.read == nil { statisticsDirectory = statistics.directory(exports: !destinations.isEmpty) }
+    printsJSON = options.output.json
+    if metering.read == nil { statisticsDirectory = options.statistics.directory(exports: !destinations.isEmpty) }
     meteringProcessors = try metering.meteringProcessors()
     exportProcessor = export.exportcpu < 0 ? nil : export.exportcpu
+  }
+}
+
+extension ProbeConfiguration {
+  var isLive: Bool { if case .live = source { true } else { false } }
+
+  /// Whether conntrack is asked for translations.
+  var followsConnections: Bool { exportsNATEvents || completesRecords }
+
+  /// The processor of a metering thread by its number; nil: any.
+  func meteringProcessor(_ number: Int) -> Int? {
+    meteringProcessors.isEmpty ? nil : meteringProcessors[number % meteringProcessors.count]
+  }
+
+  /// What is to be said where a thread cannot be started.
+  func threadTrouble(_ error: SystemError) -> String {
+    let chosen = meteringProcessors + [exportProcessor].compactMap { $0 }
+    guard error.code == EINVAL, !chosen.isEmpty else {
+      return "cannot start a thread: \(error); raise the limit of processes ('ulimit -u')"
+    }
+    let numbers = Set(chosen).sorted().map(String.init).joined(separator: ", ")
+    return "cannot run threads on processors \(numbers): \(error); see 'lscpu'"
   }
 }
 

@@ -6,10 +6,6 @@ internal import FlowMeter
 struct LossReport {
   private static let interval: Int64 = 60_000
 
-  private let table: FlowTable
-  private let counters: [MeteringCounters]
-  private let translations: NATTable?
-  private let natEvents: NATEventLog?
   private var known = Losses()
   private var next = Timestamp.monotonicClock()
 
@@ -23,40 +19,32 @@ struct LossReport {
     var overflowed: UInt64 = 0
   }
 
-  init(
-    _ table: FlowTable, _ counters: [MeteringCounters], _ translations: NATTable?, _ natEvents: NATEventLog?
-  ) {
-    self.table = table
-    self.counters = counters
-    self.translations = translations
-    self.natEvents = natEvents
-  }
-
-  mutating func tell() {
+  mutating func tell(_ parts: ProbeParts) {
     let now = Timestamp.monotonicClock()
     guard now >= next else { return }
     next = now.advanced(byMilliseconds: 1000)
     var losses = Losses()
-    let metered = counters.total
+    let metered = parts.metered
     (losses.kernelDrops, losses.interfaceDrops) = (metered.kernelDrops, metered.interfaceDrops)
-    let held = table.statistics
+    let held = parts.tableStatistics
     (losses.evicted, losses.lostFlows) = (held.evicted, held.lost.flows)
-    let followed = translations?.statistics ?? NATStatistics()
+    // Who follows connections may be another than a moment ago, and begin anew.
+    let followed = parts.follower?.translations.statistics ?? NATStatistics()
     (losses.overruns, losses.overflowed) = (followed.overruns, followed.overflowed)
-    losses.droppedEvents = natEvents?.dropped ?? 0
+    losses.droppedEvents = parts.follower?.events?.dropped ?? 0
     let news = [
-      (losses.kernelDrops - known.kernelDrops, "packets dropped by the kernel; \(LossAdvice.bufferSize)"),
-      (losses.interfaceDrops - known.interfaceDrops, "packets dropped by an interface"),
-      (losses.evicted - known.evicted, "flows left early as the table was full; \(LossAdvice.maxFlows)"),
-      (losses.lostFlows - known.lostFlows, "flows lost as the export did not keep up"),
+      (losses.kernelDrops.less(known.kernelDrops), "packets dropped by the kernel; \(LossAdvice.bufferSize)"),
+      (losses.interfaceDrops.less(known.interfaceDrops), "packets dropped by an interface"),
+      (losses.evicted.less(known.evicted), "flows left early as the table was full; \(LossAdvice.maxFlows)"),
+      (losses.lostFlows.less(known.lostFlows), "flows lost as the export did not keep up"),
       (
-        losses.overruns - known.overruns,
+        losses.overruns.less(known.overruns),
         "times the kernel had no room for NAT events; conntrack's table is looked through for them; "
           + LossAdvice.natBuffer
       ),
-      (losses.droppedEvents - known.droppedEvents, "NAT events lost as the export did not keep up"),
+      (losses.droppedEvents.less(known.droppedEvents), "NAT events lost as the export did not keep up"),
       (
-        losses.overflowed - known.overflowed,
+        losses.overflowed.less(known.overflowed),
         "translated connections are not followed for want of room; \(LossAdvice.natConnections)"
       ),
     ].filter { $0.0 > 0 }

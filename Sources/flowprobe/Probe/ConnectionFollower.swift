@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowMeter
+internal import FlowNetfilter
+internal import Synchronization
+
+/// What follows the translated connections: conntrack's events, what is known by them, and the thread.
+final class ConnectionFollower: @unchecked Sendable {
+  let translations: NATTable
+  /// The events to export; nil: none are.
+  let events: NATEventLog?
+  /// Belongs to the thread once that runs.
+  private let conntrack: ConntrackEvents
+  private let isStopping = Atomic<Bool>(false)
+  private var thread: WorkerThread?
+
+  init(_ configuration: ProbeConfiguration, _ settings: ConntrackSettings, clock: MeteringClock) throws(CaptureError) {
+    translations = NATTable(configuration.translations)
+    events = configuration.exportsNATEvents ? NATEventLog() : nil
+    conntrack = try ConntrackEvents(table: translations, log: events, configuration.conntrack, clock: clock)
+    for notice in settings.notices(exportsEvents: events != nil) { Console.say(notice) }
+    Console.tell(granted: conntrack.grantedBuffer, of: configuration.conntrack.bufferSize, "conntrack's events")
+  }
+
+  /// Starts the thread.
+  ///
+  /// - Parameter isCrowded: called on it when the events should be taken soon.
+  func start(isCrowded: @escaping @Sendable () -> Void) throws(SystemError) {
+    thread = try WorkerThread(name: "conntrack") { self.run(isCrowded) }
+  }
+
+  /// Has the thread end, once it has told what the kernel holds. Any thread.
+  func stop() { isStopping.store(true, ordering: .relaxed) }
+
+  /// Waits until it has: some seconds at most.
+  func join() {
+    thread?.join()
+    thread = nil
+  }
+
+  private func run(_ isCrowded: () -> Void) {
+    var nextWord = Timestamp.monotonicClock()
+    while !isStopping.load(ordering: .relaxed) {
+      if conntrack.receive(timeout: .milliseconds(100)) { isCrowded() }
+      if let trouble = conntrack.trouble, Timestamp.monotonicClock() >= nextWord {
+        nextWord = Timestamp.monotonicClock().advanced(byMilliseconds: 60_000)
+        Console.say("cannot list conntrack's table: \(trouble); connections that ended without an event are not found")
+      }
+    }
+    conntrack.finish(within: .seconds(3), isCrowded: isCrowded)
+  }
+}
+
+extension Console {
+  /// In a container root is not the machine's, and the system's limit holds.
+  static func tell(granted: Int, of wanted: Int, _ object: String) {
+    guard granted < wanted else { return }
+    say(
+      "the kernel gives \(object) a buffer of \(granted / 1024) KiB of \(wanted / 1024);"
+        + " raise net.core.rmem_max on the host")
+  }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowExport
+internal import FlowMeter
+internal import Synchronization
+
+/// What the exporting thread takes over when the configuration changes.
+struct Handover: @unchecked Sendable {
+  var configuration: ProbeConfiguration
+  /// Those that meter from now on.
+  var sources: [MeteredSource]
+  var collectors: [CollectorExporter]
+  var follower: ConnectionFollower?
+  /// What they meter into; another than before where the Flows of before are all to be exported first.
+  var table: FlowTable
+  let done = Completion()
+
+  /// Whether nobody adds to the table of before any more.
+  var isReady: Bool { sources.allSatisfy { !$0.process.hasChangeAhead } }
+}
+
+/// Says that something is done, to one who waits for it.
+final class Completion: Sendable {
+  private let isDone = Atomic<Bool>(false)
+  private let wake = WakeUp()
+
+  /// Any thread.
+  func call() {
+    isDone.store(true, ordering: .releasing)
+    wake.call()
+  }
+
+  func wait() { while !isDone.load(ordering: .acquiring) { wake.wait(.seconds(1)) } }
+}
+
+extension Probe {
+  /// Takes over what a change of the configuration has brought, once nobody adds to the table of before any more: what
+  /// that holds is exported first, as it was to be. On the exporting thread, between two passes.
+  func takeOver() {
+    guard let next = handover.withLock({ $0 }),
+      next.isReady || metersHaveStopped.load(ordering: .acquiring)
+    else { return }
+    let isOther = exporting.table !== next.table
+    exportAndMeasure(at: liveInstant, everything: isOther)
+    let removed = parts.withLock { parts in
+      if isOther { parts.replacedTable(exporting.table) }
+      return parts.replaceCollectors(by: next.collectors)
+    }
+    for collector in removed {
+      let goesOn = next.collectors.contains { $0.destination == collector.destination }
+      Console.say(
+        goesOn ? "another way to export to \(collector.destination)" : "no longer exporting to \(collector.destination)"
+      )
+      Summary.print(collector)
+    }
+    exporting.table = next.table
+    exporting.consumers = next.collectors.isEmpty ? exporting.consumers : next.collectors
+    exporting.translations = next.configuration.completesRecords ? next.follower?.translations : nil
+    exporting.natEvents = next.follower?.events
+    followInterfaces(of: next.sources, next.configuration)
+    tellOfInterfaces()
+    handover.withLock { $0 = nil }
+    next.done.call()
+  }
+}
+
+extension ProbeParts {
+  /// The table before is empty, and goes.
+  fileprivate mutating func replacedTable(_ table: FlowTable) {
+    past.table.add(table.statistics.withoutContents)
+    leavingTable = nil
+    // The new one has held Flows for a moment; what sampling took of them is its own.
+    if let sampling = configuration.table.sampling {
+      (past.offered, past.selected) = sampling.totals(metered, past.table)
+    }
+  }
+
+  /// Returns those that are no more. They stay until the next change, with their addresses: datagrams of theirs may still
+  /// be on their way to those who meter.
+  fileprivate mutating func replaceCollectors(by next: [CollectorExporter]) -> [CollectorExporter] {
+    let removed = collectors.filter { old in !next.contains { $0 === old } }
+    past.exports += removed.map(\.statistics)
+    for old in removed { past.sequences[StreamIdentity(old)] = old.sequence }
+    let taken = tableStatistics.takenToExport
+    for new in next where !collectors.contains(where: { $0 === new }) {
+      takenBefore[ObjectIdentifier(new)] = taken
+      if let sequence = past.sequences[StreamIdentity(new)] { new.sequence = sequence }
+    }
+    for old in past.collectors { takenBefore[ObjectIdentifier(old)] = nil }
+    (past.collectors, collectors) = (removed, next)
+    return removed
+  }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowExport
+internal import FlowMeter
+internal import Glibc
+internal import Synchronization
+
+/// Metering what comes now.
+extension Probe {
+  /// One thread a source, one for conntrack, one that exports; they end in that order.
+  func runLive() throws(SystemError) {
+    let first = parts.withLock { $0 }
+    // The one that exports comes first: whatever else cannot be started, what was metered leaves.
+    let exporter = try WorkerThread(name: "export", processor: first.configuration.exportProcessor) { self.export() }
+    let writer = startStatistics()
+    var failure: SystemError?
+    do throws(SystemError) {
+      for (place, source) in first.sources.enumerated() {
+        try start(source, processor: first.configuration.meteringProcessor(place))
+      }
+      try first.follower?.start(isCrowded: wake.call)
+      Signals.waitForEnd(reloads: first.configuration.isReloadable, on: act) { stop() }
+    } catch {
+      failure = error
+      stop()
+    }
+    let last = parts.withLock { $0 }
+    for source in last.sources { source.join() }
+    last.follower?.join()
+    metersHaveStopped.store(true, ordering: .releasing)
+    wake.call()
+    exporter.join()
+    statistics?.stop()
+    writer?.join()
+    if let failure { throw failure }
+  }
+
+  func start(_ source: MeteredSource, processor: Int?) throws(SystemError) {
+    try source.start(processor: processor, isCrowded: wake.call) { error in
+      self.hasFailed.store(true, ordering: .relaxed)
+      Console.say(error.description)
+      Signals.wakeMain()
+    }
+  }
+
+  /// Without them packets are metered all the same.
+  private func startStatistics() -> WorkerThread? {
+    guard let statistics else { return nil }
+    do throws(SystemError) {
+      return try WorkerThread(name: "statistics") {
+        statistics.run(
+          { self.gatherStatistics() }, table: { self.parts.withLock { $0.table } }, now: { self.clock.now })
+      }
+    } catch {
+      Console.say("cannot start a thread for statistics: \(error); there are no statistics files")
+      return nil
+    }
+  }
+
+  /// What the operator wants by a signal.
+  private func act(_ wish: Signals.Wish) {
+    switch wish {
+    case .reload: reload()
+    case .flows:
+      guard let statistics else {
+        return Console.say("there is no directory to write the flows to; give it with --stat-dir")
+      }
+      statistics.writeFlows()
+    }
+  }
+
+  /// A few times a second, and whenever a stripe is crowded.
+  private func export() {
+    var losses = LossReport()
+    while !metersHaveStopped.load(ordering: .acquiring) {
+      clock.adjust()
+      if observed?.refresh() ?? false { tellOfInterfaces() }
+      exporting.interfaceIndexes = observed?.indexes ?? [:]
+      exportAndMeasure(at: liveInstant)
+      takeOver()
+      losses.tell(parts.withLock { $0 })
+      wake.wait(ExportPass.mostPause)
+    }
+    takeOver()
+    exportAndMeasure(at: liveInstant, everything: true)
+  }
+
+  func tellOfInterfaces() {
+    for collector in parts.withLock({ $0.collectors }) { collector.interfacesChanged() }
+  }
+
+  var liveInstant: ExportInstant {
+    ExportInstant(now: clock.now, boot: clock.zero, shift: clock.shift)
+  }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowExport
+internal import FlowMeter
+internal import FlowNetfilter
+internal import Glibc
+internal import Synchronization
+
+/// The parts of the program, built from the configuration: it starts them, waits, changes what a new configuration
+/// wants otherwise, and stops them in order, so that everything metered is exported.
+final class Probe: @unchecked Sendable {
+  let clock = MeteringClock()
+  let started = Timestamp.wallClock()
+  let ownSessions = OwnSessions()
+  let isStopping = Atomic<Bool>(false)
+  let hasFailed = Atomic<Bool>(false)
+  let metersHaveStopped = Atomic<Bool>(false)
+  let wake = WakeUp()
+
+  let parts: Mutex<ProbeParts>
+  /// Held while the configuration is changed.
+  let changing = Mutex(OptionChanges())
+  /// What the exporting thread is to take over between two passes.
+  let handover = Mutex<Handover?>(nil)
+  private let sessions = Atomic<Int>(0)
+
+  // They belong to the exporting thread once that runs.
+  let exporting: ExportingProcess
+  var observed: ObservedInterfaces?
+  var passBegan: ContinuousClock.Instant?
+  var fileBoot: Timestamp?
+
+  let peak = FlowPeak(at: .monotonicClock())
+  let lastPass = Mutex(ExportPass())
+  /// Tells one build of the program from another.
+  let build = ProgramFile.fingerprint
+  /// Nil where no statistics files are written.
+  let statistics: StatisticsWriter?
+
+  /// Opens the sources; a Collector that cannot be reached is no error.
+  init(_ configuration: ProbeConfiguration, _ table: FlowTable) throws(CaptureError) {
+    statistics = configuration.statisticsDirectory.map { StatisticsWriter(directory: $0) }
+    exporting = ExportingProcess(table: table)
+    parts = Mutex(ProbeParts(configuration: configuration, table: table))
+    // A destination's name may take a while to look up: before the first packet is captured.
+    let collectors = makeCollectors(configuration, keeping: [])
+    let sources: [MeteredSource]
+    var follower: ConnectionFollower?
+    switch configuration.source {
+    case .file(let path):
+      let file = try CaptureFile(path: path, filter: configuration.filter, details: configuration.details)
+      sources = [MeteredSource(file, nil, process(file, configuration, table))]
+    case .live(let origins):
+      var opened: [MeteredSource] = []
+      for case .interface(let name) in origins {
+        opened.append(try open(.interface(name), configuration, table, translations: nil))
+      }
+      let settings = ConntrackSettings()
+      if configuration.followsConnections {
+        follower = try ConnectionFollower(configuration, settings, clock: clock)
+      }
+      for case .group(let number) in origins {
+        opened.append(
+          try open(
+            .group(number), configuration, table,
+            translations: settings.makesEvents ? nil : follower?.translations))
+      }
+      sources = opened
+      followInterfaces(of: sources, configuration)
+    }
+    parts.withLock { ($0.sources, $0.collectors, $0.follower) = (sources, collectors, follower) }
+    exporting.consumers = consumers(collectors, configuration)
+    exporting.translations = configuration.completesRecords ? follower?.translations : nil
+    exporting.natEvents = follower?.events
+  }
+
+  /// Opens a live source.
+  ///
+  /// - Parameter translations: shown what an NFLOG group's packets tell of connections, where nobody else tells it.
+  func open(
+    _ origin: PacketOrigin, _ configuration: ProbeConfiguration, _ table: FlowTable, translations: NATTable?
+  ) throws(CaptureError) -> MeteredSource {
+    switch origin {
+    case .interface(let name):
+      let source = try CaptureInterface(name: name, configuration.capture, clock: clock)
+      return MeteredSource(source, origin, process(source, configuration, table))
+    case .group(let number):
+      let source = try NFLogSource(
+        group: number, configuration.nflog, clock: clock,
+        translations: configuration.completesRecords ? translations : nil)
+      Console.tell(granted: source.grantedBuffer, of: configuration.nflog.bufferSize, "NFLOG group \(number)")
+      return MeteredSource(source, origin, process(source, configuration, table))
+    }
+  }
+
+  private func process(
+    _ source: any PacketSource, _ configuration: ProbeConfiguration, _ table: FlowTable
+  ) -> MeteringProcess {
+    MeteringProcess(
+      source: source, table: table, fragments: configuration.fragments, selection: configuration.selection,
+      ownSessions: configuration.isLive ? ownSessions : nil, clock: configuration.isLive ? clock : nil)
+  }
+
+  /// The exporters to the configuration's destinations; of those in `known` the ones that are the same stay.
+  func makeCollectors(
+    _ configuration: ProbeConfiguration, keeping known: [CollectorExporter]
+  ) -> [CollectorExporter] {
+    configuration.destinations.map { destination in
+      if let same = known.first(where: { $0.destination == destination && $0.configuration == configuration.export }) {
+        return same
+      }
+      return CollectorExporter(
+        to: destination, configuration.export, number: sessions.add(1, ordering: .relaxed).newValue,
+        ownSessions: ownSessions, context: { [unowned self] in context }, report: { Console.say($0.description) })
+    }
+  }
+
+  /// What takes the records: the Collectors' exporters, or where there are none a printer.
+  func consumers(
+    _ collectors: [CollectorExporter], _ configuration: ProbeConfiguration
+  ) -> [any FlowRecordConsumer] {
+    guard collectors.isEmpty else { return collectors }
+    let printer = FlowPrinter(json: configuration.printsJSON ? configuration.export.natEventCodes : nil) {
+      [weak self] in self?.outputIsClosed($0)
+    }
+    return [printer]
+  }
+
+  private var context: ExporterContext {
+    let parts = parts.withLock { $0 }
+    let (metered, table) = (parts.metered, parts.tableStatistics)
+    var context = ExporterContext()
+    context.started = started
+    context.observedFlows = table.created
+    context.lostInTable = table.lost
+    context.ignoredPackets = metered.kernelDrops + metered.unmeteredPackets - metered[.notIP]
+    (context.offered, context.selected) = parts.sampled
+    context.interfaces = observed?.list ?? []
+    return context
+  }
+
+  /// Without their names Flows are exported all the same.
+  func followInterfaces(of sources: [MeteredSource], _ configuration: ProbeConfiguration) {
+    guard !configuration.destinations.isEmpty || configuration.interfaceIndexRules != nil else { return }
+    do throws(SystemError) {
+      let table: InterfaceTable = if let observed { observed.table } else { try InterfaceTable() }
+      observed = ObservedInterfaces(sources.map(\.source), in: table, configuration.interfaceIndexRules)
+    } catch {
+      Console.say("cannot read the interfaces' names: \(error); the flows are exported without them")
+    }
+  }
+
+  /// Runs until the file is read or a signal comes. False where something failed, which has been told.
+  func run() -> Bool {
+    Signals.prepare()
+    let parts = parts.withLock { $0 }
+    do throws(SystemError) {
+      if !parts.configuration.isLive, let source = parts.sources.first {
+        let name = "meter \(source.name.split(separator: "/").last ?? "")"
+        let processor = parts.configuration.meteringProcessor(0) ?? parts.configuration.exportProcessor
+        let worker = try WorkerThread(name: name, processor: processor) {
+          self.readFile(source)
+          Signals.wakeMain()
+        }
+        Signals.waitForEnd(on: { _ in }) { stop() }
+        worker.interruptAndJoin()
+      } else {
+        try runLive()
+      }
+    } catch {
+      Console.say(parts.configuration.threadTrouble(error))
+      return false
+    }
+    Summary.print(self.parts.withLock { $0 })
+    return !hasFailed.load(ordering: .relaxed)
+  }
+
+  /// Who reads the flows may leave when it has seen enough; a full disk is another matter.
+  private func outputIsClosed(_ error: SystemError) {
+    if error.code != EPIPE {
+      hasFailed.store(true, ordering: .relaxed)
+      Console.say("cannot write to standard output: \(error); make room, or send it elsewhere")
+    }
+    isStopping.store(true, ordering: .relaxed)
+    Signals.wakeMain()
+  }
+
+  func stop() {
+    isStopping.store(true, ordering: .relaxed)
+    for source in parts.withLock({ $0.sources }) { source.stop() }
+    parts.withLock { $0.follower }?.stop()
+    wake.call()
+  }
+}
