@@ -4,6 +4,7 @@ internal import ArgumentParser
 internal import FlowExport
 internal import FlowMeter
 internal import Glibc
+internal import Synchronization
 
 @main
 struct Flowprobe: ParsableCommand {
@@ -16,6 +17,9 @@ struct Flowprobe: ParsableCommand {
     subcommands: [Meter.self, ListFields.self, Import.self, SNMP.self],
     defaultSubcommand: Meter.self)
 
+  /// The command line, what its files say in front.
+  static let argumentsAtStart = Mutex<[String]>([])
+
   /// Who asks for help wants the options of the main job, whose name need not be given.
   static func main() {
     let arguments = Array(CommandLine.arguments.dropFirst())
@@ -23,7 +27,9 @@ struct Flowprobe: ParsableCommand {
       print(helpMessage(for: Meter.self))
     } else {
       do throws(ConfigurationFile.Refusal) {
-        main(NetfilterOptions.completing(try ConfigurationOptions.including(arguments)))
+        let all = try ConfigurationOptions.including(arguments)
+        argumentsAtStart.withLock { $0 = all }
+        main(NetfilterOptions.completing(all))
       } catch {
         Console.say(error.description)
         Glibc.exit(EX_USAGE)

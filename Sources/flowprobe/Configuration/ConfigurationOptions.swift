@@ -30,21 +30,6 @@ struct ConfigurationOptions: ParsableArguments {
     return included + arguments
   }
 
-  /// The arguments without an option and its value, as often as it stands there.
-  static func removing(_ option: String, from arguments: [String]) -> [String] {
-    var (kept, isValue) = ([String](), false)
-    for argument in arguments {
-      if isValue {
-        isValue = false
-      } else if argument == option {
-        isValue = true
-      } else if !argument.hasPrefix(option + "=") {
-        kept.append(argument)
-      }
-    }
-    return kept
-  }
-
   /// What stands behind an option, or behind its equals sign.
   private static func values(of option: String, in arguments: [String]) -> [String] {
     arguments.indices.compactMap { place in

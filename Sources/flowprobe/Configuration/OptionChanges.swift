@@ -9,38 +9,52 @@ struct ChangeRefusal: Error, CustomStringConvertible {
 
 /// The options of a program that runs: those that it was started with, and what was set since.
 struct OptionChanges: Sendable {
-  /// Without the program's name.
-  private let arguments: [String]
-  /// By the options' names, the last value.
-  private(set) var set: [(name: String, value: String)] = []
+  /// The command line, without the program's name.
+  private let commandLine: [String]
+  /// The same with what the files that it names said when they were last read.
+  private var arguments: [String]
+  /// Each setting once, and what it is set to.
+  private var set: [(setting: Setting, arguments: [String])] = []
 
-  init(_ arguments: [String] = Array(CommandLine.arguments.dropFirst())) { self.arguments = arguments }
-
-  /// Forgets what was set: files say what holds.
-  mutating func forget() { set = [] }
-
-  /// Gives an option another value, in place of all that it had.
-  mutating func set(_ name: String, to value: String) {
-    set.removeAll { $0.name == name }
-    set.append((name, value))
+  /// - Parameter arguments: those that the program was started with, the files' in front.
+  init(_ commandLine: [String] = Array(CommandLine.arguments.dropFirst()), arguments: [String]) {
+    (self.commandLine, self.arguments) = (commandLine, arguments)
   }
 
-  /// The options as they are now, in the parts' terms: files are read anew.
+  /// Reads the files again, and forgets what was set.
+  mutating func readAgain() throws(ChangeRefusal) {
+    do throws(ConfigurationFile.Refusal) {
+      arguments = try ConfigurationOptions.including(commandLine)
+    } catch {
+      throw ChangeRefusal(description: error.description)
+    }
+    set = []
+  }
+
+  /// Gives an option another value, in place of all that it had.
+  mutating func set(_ setting: Setting, to value: String) throws(ChangeRefusal) {
+    guard let arguments = setting.arguments(value) else {
+      throw ChangeRefusal(description: "'\(value)' is no value of '\(setting.option)'; give 1 or 0")
+    }
+    set.removeAll { $0.setting.option == setting.option }
+    set.append((setting, arguments))
+  }
+
+  /// The options as they are now, in the parts' terms.
   func configuration() throws(ChangeRefusal) -> ProbeConfiguration {
     do {
-      var all = try ConfigurationOptions.including(arguments)
-      for (name, value) in set {
-        all = ConfigurationOptions.removing("--\(name)", from: all) + ["--\(name)=\(value)"]
+      var all = NetfilterOptions.completing(arguments)
+      for (setting, arguments) in set {
+        // In front: words at the end are a filter.
+        all = arguments + setting.removed(from: all)
       }
-      guard let options = try Flowprobe.parseAsRoot(NetfilterOptions.completing(all)) as? Meter else {
+      guard let options = try Flowprobe.parseAsRoot(all) as? Meter else {
         throw ChangeRefusal(description: "this program meters nothing")
       }
       try options.checkCombination()
       return try ProbeConfiguration(options)
     } catch let refusal as ChangeRefusal {
       throw refusal
-    } catch let refusal as ConfigurationFile.Refusal {
-      throw ChangeRefusal(description: refusal.description)
     } catch {
       throw ChangeRefusal(description: Meter.message(for: error))
     }

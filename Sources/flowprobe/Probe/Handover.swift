@@ -30,7 +30,10 @@ final class Completion: Sendable {
     wake.call()
   }
 
-  func wait() { while !isDone.load(ordering: .acquiring) { wake.wait(.seconds(1)) } }
+  /// - Parameter isOver: asked now and then: nobody will do it any more.
+  func wait(unless isOver: () -> Bool) {
+    while !isDone.load(ordering: .acquiring), !isOver() { wake.wait(.milliseconds(200)) }
+  }
 }
 
 extension Probe {

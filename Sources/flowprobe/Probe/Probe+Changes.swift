@@ -23,7 +23,7 @@ extension Probe {
   func reloadOptions() throws(ChangeRefusal) -> [String] {
     try changing.withLock { (changes: inout OptionChanges) throws(ChangeRefusal) in
       var anew = changes
-      anew.forget()
+      try anew.readAgain()
       let fixed = try change(to: anew.configuration())
       changes = anew
       return fixed
@@ -31,12 +31,38 @@ extension Probe {
   }
 
   /// Gives an option another value until the configuration is read again.
-  func set(_ name: String, to value: String) throws(ChangeRefusal) {
+  func set(_ setting: Setting, to value: String) throws(ChangeRefusal) {
     try changing.withLock { (changes: inout OptionChanges) throws(ChangeRefusal) in
       var anew = changes
-      anew.set(name, to: value)
+      try anew.set(setting, to: value)
       _ = try change(to: anew.configuration(), wholly: true)
       changes = anew
     }
+  }
+
+  /// The settings as they are now, by the options' names.
+  var settings: [(option: String, value: String)] {
+    let values = parts.withLock { $0.configuration.settings }
+    return Setting.all.map { ($0.option, values[$0.option] ?? "") }
+  }
+
+  /// Exports all active Flows now (flowEndReason 4), and returns when they have left.
+  func flush() {
+    let done = Completion()
+    flushes.withLock { $0.append(done) }
+    wake.call()
+    done.wait { exportHasEnded.load(ordering: .acquiring) }
+  }
+
+  /// On the exporting thread: what ``flush()`` wants. False where nobody does.
+  func flushIfWanted() -> Bool {
+    let wanted = flushes.withLock { wanted in
+      defer { wanted = [] }
+      return wanted
+    }
+    guard !wanted.isEmpty else { return false }
+    exportAndMeasure(at: liveInstant, everything: true)
+    for done in wanted { done.call() }
+    return true
   }
 }

@@ -76,13 +76,14 @@ extension Probe {
       clock.adjust()
       if observed?.refresh() ?? false { tellOfInterfaces() }
       exporting.interfaceIndexes = observed?.indexes ?? [:]
-      exportAndMeasure(at: liveInstant)
+      if !flushIfWanted() { exportAndMeasure(at: liveInstant) }
       takeOver()
       losses.tell(parts.withLock { $0 })
       wake.wait(ExportPass.mostPause)
     }
     takeOver()
     exportAndMeasure(at: liveInstant, everything: true)
+    exportHasEnded.store(true, ordering: .releasing)
   }
 
   func tellOfInterfaces() {

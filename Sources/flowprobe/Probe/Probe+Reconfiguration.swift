@@ -66,7 +66,7 @@ extension Probe {
     }
     self.handover.withLock { $0 = handover }
     wake.call()
-    handover.done.wait()
+    handover.done.wait { exportHasEnded.load(ordering: .acquiring) }
     return fixed
   }
 

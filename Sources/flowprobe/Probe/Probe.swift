@@ -15,13 +15,16 @@ final class Probe: @unchecked Sendable {
   let isStopping = Atomic<Bool>(false)
   let hasFailed = Atomic<Bool>(false)
   let metersHaveStopped = Atomic<Bool>(false)
+  let exportHasEnded = Atomic<Bool>(false)
   let wake = WakeUp()
 
   let parts: Mutex<ProbeParts>
   /// Held while the configuration is changed.
-  let changing = Mutex(OptionChanges())
+  let changing = Mutex(OptionChanges(arguments: Flowprobe.argumentsAtStart.withLock { $0 }))
   /// What the exporting thread is to take over between two passes.
   let handover = Mutex<Handover?>(nil)
+  /// Who waits for all active Flows to be exported.
+  let flushes = Mutex<[Completion]>([])
   private let sessions = Atomic<Int>(0)
 
   // They belong to the exporting thread once that runs.

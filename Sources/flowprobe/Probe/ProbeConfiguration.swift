@@ -35,11 +35,14 @@ struct ProbeConfiguration {
   var meteringProcessors: [Int]
   var exportProcessor: Int?
 
+  /// The values of what can be changed, by the options' names.
+  var settings: [String: String]
   /// Whether there is a file to read the options from again.
   var isReloadable: Bool
 
   init(_ options: Meter) throws {
     let (metering, netfilter, export) = (options.metering, options.netfilter, options.export)
+    settings = Dictionary(Setting.all.map { ($0.option, $0.value(options)) }) { $1 }
     isReloadable = metering.read == nil && !options.files.areEmpty
     if let path = metering.read {
       source = .file(path)
