@@ -12,11 +12,12 @@ internal import Synchronization
 extension Probe {
   /// Makes the configuration this one, as far as it can be done without a restart.
   ///
-  /// Main thread, or any other that is not one of the probe's; one change at a time.
+  /// Main thread, or any other that neither meters nor exports; whoever calls it holds ``changing``.
   ///
   /// - Parameter wholly: refuses where a part of it takes a restart.
   /// - Returns: options that are others there, and take a restart.
   func change(to wanted: ProbeConfiguration, wholly: Bool = false) throws(ChangeRefusal) -> [String] {
+    guard !isStopping.load(ordering: .relaxed) else { throw ChangeRefusal(description: "flowprobe is stopping") }
     let now = parts.withLock { $0 }
     var next = wanted
     let fixed = try next.keepWhatIsFixed(of: now.configuration)

@@ -188,8 +188,9 @@ final class Probe: @unchecked Sendable {
     Signals.wakeMain()
   }
 
+  /// Once a change that is under way is complete; none comes after it.
   func stop() {
-    isStopping.store(true, ordering: .relaxed)
+    changing.withLock { _ in isStopping.store(true, ordering: .relaxed) }
     for source in parts.withLock({ $0.sources }) { source.stop() }
     parts.withLock { $0.follower }?.stop()
     wake.call()
