@@ -42,7 +42,7 @@ extension Probe {
   private func program(_ configuration: ProbeConfiguration) -> ProbeStatistics.Program {
     var program = ProbeStatistics.Program()
     program.version = Flowprobe.version
-    program.build = build
+    program.build = ProgramFile.fingerprint
     program.started = started
     program.export = configuration.export
     program.expiration = configuration.table.expiration
@@ -75,7 +75,7 @@ extension Probe {
 /// The program's own file.
 enum ProgramFile {
   /// A hash of what is in it (FNV-1a over words of 64 bits), in hexadecimal: one build's is another than another's.
-  static var fingerprint: String {
+  static let fingerprint = {
     let descriptor = unsafe open("/proc/self/exe", O_RDONLY | O_CLOEXEC)
     defer { if descriptor >= 0 { close(descriptor) } }
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
@@ -89,5 +89,5 @@ enum ProgramFile {
     }
     let digits = String(hash, radix: 16, uppercase: true)
     return String(repeating: "0", count: 16 - digits.count) + digits
-  }
+  }()
 }

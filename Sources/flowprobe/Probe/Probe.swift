@@ -35,8 +35,6 @@ final class Probe: @unchecked Sendable {
 
   let peak = FlowPeak(at: .monotonicClock())
   let lastPass = Mutex(ExportPass())
-  /// Tells one build of the program from another.
-  let build = ProgramFile.fingerprint
   /// Nil where no statistics files are written.
   let statistics: StatisticsWriter?
 
