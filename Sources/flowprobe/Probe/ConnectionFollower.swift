@@ -9,18 +9,24 @@ final class ConnectionFollower: @unchecked Sendable {
   let translations: NATTable
   /// The events to export; nil: none are.
   let events: NATEventLog?
+  private let makesEvents: Bool
   /// Belongs to the thread once that runs.
   private let conntrack: ConntrackEvents
   private let isStopping = Atomic<Bool>(false)
   private var thread: WorkerThread?
 
-  init(_ configuration: ProbeConfiguration, _ settings: ConntrackSettings, clock: MeteringClock) throws(CaptureError) {
+  init(_ configuration: ProbeConfiguration, clock: MeteringClock) throws(CaptureError) {
+    let settings = ConntrackSettings()
+    makesEvents = settings.makesEvents
     translations = NATTable(configuration.translations)
     events = configuration.exportsNATEvents ? NATEventLog() : nil
     conntrack = try ConntrackEvents(table: translations, log: events, configuration.conntrack, clock: clock)
     for notice in settings.notices(exportsEvents: events != nil) { Console.say(notice) }
     Console.tell(granted: conntrack.grantedBuffer, of: configuration.conntrack.bufferSize, "conntrack's events")
   }
+
+  /// The translations where conntrack makes no events: what packets tell of their connections is all that is known.
+  var untold: NATTable? { makesEvents ? nil : translations }
 
   /// Starts the thread.
   ///

@@ -77,7 +77,7 @@ extension Probe {
     if next.table.isOther(than: before.table) { opened.table = try FlowTable(next.table) }
     if next.exportsNATEvents != before.exportsNATEvents || next.followsConnections != before.followsConnections {
       opened.follower =
-        next.followsConnections ? try ConnectionFollower(next, ConntrackSettings(), clock: clock) : nil
+        next.followsConnections ? try ConnectionFollower(next, clock: clock) : nil
     }
     guard case .live(let origins) = next.source else { return }
     for (place, origin) in origins.enumerated() {
@@ -85,7 +85,7 @@ extension Probe {
         opened.sources.append(same)
         continue
       }
-      let source = try open(origin, next, opened.table, translations: nil)
+      let source = try open(origin, next, opened.table, opened.follower?.untold)
       try start(source, processor: next.meteringProcessor(place))
       opened.sources.append(source)
       opened.new.append(source)

@@ -54,17 +54,11 @@ final class Probe: @unchecked Sendable {
     case .live(let origins):
       var opened: [MeteredSource] = []
       for case .interface(let name) in origins {
-        opened.append(try open(.interface(name), configuration, table, translations: nil))
+        opened.append(try open(.interface(name), configuration, table, nil))
       }
-      let settings = ConntrackSettings()
-      if configuration.followsConnections {
-        follower = try ConnectionFollower(configuration, settings, clock: clock)
-      }
+      if configuration.followsConnections { follower = try ConnectionFollower(configuration, clock: clock) }
       for case .group(let number) in origins {
-        opened.append(
-          try open(
-            .group(number), configuration, table,
-            translations: settings.makesEvents ? nil : follower?.translations))
+        opened.append(try open(.group(number), configuration, table, follower?.untold))
       }
       sources = opened
       followInterfaces(of: sources, configuration)
@@ -77,9 +71,9 @@ final class Probe: @unchecked Sendable {
 
   /// Opens a live source.
   ///
-  /// - Parameter translations: shown what an NFLOG group's packets tell of connections, where nobody else tells it.
+  /// - Parameter translations: shown what an NFLOG group's packets tell of connections.
   func open(
-    _ origin: PacketOrigin, _ configuration: ProbeConfiguration, _ table: FlowTable, translations: NATTable?
+    _ origin: PacketOrigin, _ configuration: ProbeConfiguration, _ table: FlowTable, _ translations: NATTable?
   ) throws(CaptureError) -> MeteredSource {
     switch origin {
     case .interface(let name):
