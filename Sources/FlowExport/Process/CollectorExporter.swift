@@ -26,14 +26,15 @@ public final class CollectorExporter: FlowRecordConsumer {
   private let published = Mutex(ExportStatistics())
 
   /// - Parameters:
-  ///   - number: tells this destination's session apart from others' in `ownSessions`.
-  ///   - ownSessions: where the session's addresses are shown to those who meter.
-  ///   - context: asked when options records are due; see ``interfacesChanged()``.
-  ///   - report: told what an operator wants to hear of.
+  ///   - configuration: how it exports; default: IPFIX.
+  ///   - number: tells this destination's session apart from others' in `ownSessions`; default 0.
+  ///   - ownSessions: where the session's addresses are shown to those who meter; default: nowhere.
+  ///   - context: asked when options records are due; see ``interfacesChanged()``. Default: nothing is known.
+  ///   - report: told what an operator wants to hear of; default: nobody is.
   public init(
-    to destination: CollectorAddress, _ configuration: ExportConfiguration, number: Int,
-    ownSessions: OwnSessions? = nil, context: @escaping () -> ExporterContext,
-    report: @escaping (ExportEvent) -> Void
+    to destination: CollectorAddress, _ configuration: ExportConfiguration = ExportConfiguration(), number: Int = 0,
+    ownSessions: OwnSessions? = nil, context: @escaping () -> ExporterContext = { ExporterContext() },
+    report: @escaping (ExportEvent) -> Void = { _ in }
   ) {
     self.destination = destination
     self.configuration = configuration

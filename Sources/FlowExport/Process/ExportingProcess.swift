@@ -3,6 +3,8 @@
 public import FlowMeter
 
 /// What takes the Flow Records that leave the table, and NAT events: a Collector's exporter, a printer.
+///
+/// All but the one that takes records may be left out: they then do nothing.
 public protocol FlowRecordConsumer: AnyObject {
   /// A pass begins: time for what is due without records.
   func begin(at instant: ExportInstant)
@@ -15,6 +17,15 @@ public protocol FlowRecordConsumer: AnyObject {
 
   /// Sends what is pending.
   func flush(at instant: ExportInstant)
+}
+
+extension FlowRecordConsumer {
+  /// Nothing is due without records.
+  public func begin(at instant: ExportInstant) {}
+  /// NAT events are left aside.
+  public func consume(_ events: [NATEvent], at instant: ExportInstant) {}
+  /// Nothing is kept back.
+  public func flush(at instant: ExportInstant) {}
 }
 
 /// An Exporting Process (RFC 5470 section 5.4): empties the table of what has ended, and hands it to every consumer;

@@ -53,7 +53,15 @@ public final class CaptureInterface: PacketSource {
     }
   }
 
-  public init(name: String, _ configuration: Configuration, clock: MeteringClock) throws(CaptureError) {
+  /// Opens the interface.
+  ///
+  /// - Parameters:
+  ///   - name: the interface's name; `any` is all of them.
+  ///   - clock: gives the packets their time; the same for all sources of a table.
+  /// - Throws: where the system refuses, with what to do.
+  public init(
+    name: String, _ configuration: Configuration = Configuration(), clock: MeteringClock
+  ) throws(CaptureError) {
     self.name = name
     self.configuration = configuration
     self.clock = clock

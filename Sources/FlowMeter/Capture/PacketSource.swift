@@ -24,7 +24,7 @@ extension PacketSource {
 }
 
 /// How a source goes on.
-public enum ReceiveOutcome: Sendable {
+public enum ReceiveOutcome: Hashable, Sendable {
   /// There may be more.
   case more
   /// The end of a capture file.
