@@ -8,6 +8,7 @@ internal import Synchronization
 /// Belongs to the exporting thread; ``statistics`` may be read by any. A Collector that is down costs its messages,
 /// which are counted, and never holds up metering.
 public final class CollectorExporter: FlowRecordConsumer {
+  /// Where it sends to.
   public let destination: CollectorAddress
   public let configuration: ExportConfiguration
   private let context: () -> ExporterContext
@@ -26,6 +27,7 @@ public final class CollectorExporter: FlowRecordConsumer {
   private let published = Mutex(ExportStatistics())
 
   /// - Parameters:
+  ///   - destination: where it sends to; a name is looked up at the first pass.
   ///   - configuration: how it exports; default: IPFIX.
   ///   - number: tells this destination's session apart from others' in `ownSessions`; default 0.
   ///   - ownSessions: where the session's addresses are shown to those who meter; default: nowhere.
@@ -46,6 +48,7 @@ public final class CollectorExporter: FlowRecordConsumer {
     options = OptionsSchedule(configuration.sampling)
   }
 
+  /// What was exported so far; any thread.
   public var statistics: ExportStatistics { published.withLock { $0 } }
 
   /// The sequence number of the next message. An exporter that follows another one to the same Collector goes on with

@@ -37,6 +37,7 @@ public final class ExportingProcess {
   /// The table that is emptied. All of these may be replaced between two passes; who replaces the table takes everything
   /// out of it first.
   public var table: FlowTable
+  /// Each is given all records.
   public var consumers: [any FlowRecordConsumer]
   /// Completes the records of translated connections; nil leaves them as they are.
   public var translations: NATTable?
@@ -60,6 +61,7 @@ public final class ExportingProcess {
   /// Exports the Flows that have ended by `instant`.
   ///
   /// - Parameters:
+  ///   - instant: now, on the clock of the table.
   ///   - everything: ends the active ones too (reason 4).
   ///   - flush: sends what does not fill a message too; without it records may wait for the next pass.
   /// - Returns: how many Flow Records there were.

@@ -2,7 +2,7 @@
 
 /// A place where IP packets are observed: an Observation Point (RFC 5470 section 5.2).
 ///
-/// Belongs to the thread that calls it; ``interrupt()`` alone may come from another.
+/// Belongs to the thread that calls it.
 public protocol PacketSource: AnyObject {
   /// What it is called in messages and thread names: an interface, a file.
   var name: String { get }

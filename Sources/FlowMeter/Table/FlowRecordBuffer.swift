@@ -8,7 +8,9 @@
 /// Not thread-safe; belongs to who takes the records.
 @safe public struct FlowRecordBuffer: ~Copyable, @unchecked Sendable {
   private let storage: UnsafeMutablePointer<FlowRecord>
+  /// How many records it holds at most.
   public let capacity: Int
+  /// How many records are in it.
   public private(set) var count = 0
 
   /// - Parameter capacity: how many records it holds; default 256, which is also how many leave a stripe under one
@@ -21,8 +23,10 @@
 
   deinit { unsafe storage.deallocate() }
 
+  /// Whether no more records go in.
   public var isFull: Bool { count == capacity }
 
+  /// A record by its number, below ``count``.
   public subscript(index: Int) -> FlowRecord {
     @inline(__always)
     unsafeAddress {
@@ -58,5 +62,6 @@
     count += 1
   }
 
+  /// Forgets the records, and keeps the memory.
   public mutating func removeAll() { count = 0 }
 }
