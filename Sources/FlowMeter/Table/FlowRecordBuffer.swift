@@ -40,6 +40,11 @@
     }
   }
 
+  /// Calls `body` with each record, in their order.
+  public func forEach(_ body: (FlowRecord) -> Void) {
+    for i in 0..<count { body(self[i]) }
+  }
+
   /// Where the ``count`` records lie as long as the buffer is not changed: for those who read some of each, without a
   /// copy.
   @unsafe package var start: UnsafePointer<FlowRecord> { unsafe UnsafePointer(storage) }
