@@ -10,6 +10,7 @@ internal import Synchronization
 public final class CollectorExporter: FlowRecordConsumer {
   /// Where it sends to.
   public let destination: CollectorAddress
+  /// How it exports.
   public let configuration: ExportConfiguration
   private let context: () -> ExporterContext
   private let report: (ExportEvent) -> Void
