@@ -44,6 +44,7 @@ test: setup-test build
 	  Benchmarks/Package.swift Benchmarks/Sources
 	swift test --disable-xctest
 	Tests/Docs/check
+	Tests/Docs/articles
 	Tests/Netns/run
 	Tests/Collectors/run
 	Tests/Fuzz/run --replay

@@ -31,8 +31,9 @@ public struct ExportStatistics: Sendable {
   public var templates = 0
   /// The socket's send buffer; 0 while there is none. Bytes, as the kernel reckons.
   public var sendBuffer = 0
-  /// What of it was in use behind the last messages, and at most so far.
+  /// What of it was in use behind the last messages.
   public var sendQueue = 0
+  /// The most of it that was in use so far.
   public var sendQueuePeak = 0
 
   public init() {}
@@ -43,7 +44,9 @@ public struct ExportStatistics: Sendable {
 
 /// What became of NAT events.
 public struct EventTotals: Hashable, Sendable {
+  /// Events that the network took.
   public var sent: UInt64 = 0
+  /// Events whose message could not be sent.
   public var lost: UInt64 = 0
   /// Of IPv6 in NetFlow v5.
   public var notRepresentable: UInt64 = 0

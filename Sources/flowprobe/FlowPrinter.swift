@@ -24,8 +24,6 @@ final class FlowPrinter: FlowRecordConsumer {
     self.onClosed = onClosed
   }
 
-  func begin(at instant: ExportInstant) {}
-
   func consume(_ records: borrowing FlowRecordBuffer, at instant: ExportInstant) {
     for i in 0..<records.count {
       var record = records[i]

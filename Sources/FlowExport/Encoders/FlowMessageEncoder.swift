@@ -14,11 +14,13 @@ public final class FlowMessageEncoder {
   private var batch = MessageBatch()
   private var hasBegun = false
 
+  /// An encoder whose sequence begins at 0 and that has sent no template.
   public init(_ configuration: ExportConfiguration) { encoder = configuration.makeEncoder() }
 
   /// Encodes records; those that do not fill a message wait.
   ///
   /// - Parameters:
+  ///   - records: as they come out of the table.
   ///   - instant: the moment of the export, for the message headers.
   ///   - send: given each complete message, valid for the call.
   /// - Returns: what the protocol cannot carry: IPv6 in NetFlow v5.

@@ -8,7 +8,9 @@ internal import Synchronization
 /// Belongs to the exporting thread; ``statistics`` may be read by any. A Collector that is down costs its messages,
 /// which are counted, and never holds up metering.
 public final class CollectorExporter: FlowRecordConsumer {
+  /// Where it sends to.
   public let destination: CollectorAddress
+  /// How it exports.
   public let configuration: ExportConfiguration
   private let context: () -> ExporterContext
   private let report: (ExportEvent) -> Void
@@ -26,14 +28,16 @@ public final class CollectorExporter: FlowRecordConsumer {
   private let published = Mutex(ExportStatistics())
 
   /// - Parameters:
-  ///   - number: tells this destination's session apart from others' in `ownSessions`.
-  ///   - ownSessions: where the session's addresses are shown to those who meter.
-  ///   - context: asked when options records are due; see ``interfacesChanged()``.
-  ///   - report: told what an operator wants to hear of.
+  ///   - destination: where it sends to; a name is looked up at the first pass.
+  ///   - configuration: how it exports; default: IPFIX.
+  ///   - number: tells this destination's session apart from others' in `ownSessions`; default 0.
+  ///   - ownSessions: where the session's addresses are shown to those who meter; default: nowhere.
+  ///   - context: asked when options records are due; see ``interfacesChanged()``. Default: nothing is known.
+  ///   - report: told what an operator wants to hear of; default: nobody is.
   public init(
-    to destination: CollectorAddress, _ configuration: ExportConfiguration, number: Int,
-    ownSessions: OwnSessions? = nil, context: @escaping () -> ExporterContext,
-    report: @escaping (ExportEvent) -> Void
+    to destination: CollectorAddress, _ configuration: ExportConfiguration = ExportConfiguration(), number: Int = 0,
+    ownSessions: OwnSessions? = nil, context: @escaping () -> ExporterContext = { ExporterContext() },
+    report: @escaping (ExportEvent) -> Void = { _ in }
   ) {
     self.destination = destination
     self.configuration = configuration
@@ -45,6 +49,7 @@ public final class CollectorExporter: FlowRecordConsumer {
     options = OptionsSchedule(configuration.sampling)
   }
 
+  /// What was exported so far; any thread.
   public var statistics: ExportStatistics { published.withLock { $0 } }
 
   /// The sequence number of the next message. An exporter that follows another one to the same Collector goes on with

@@ -4,8 +4,11 @@ public import FlowMeter
 
 /// A protocol of flow export, by the version number in its header.
 public enum ExportProtocol: UInt16, CaseIterable, Sendable {
+  /// NetFlow v5: IPv4 in records of 48 octets, without templates.
   case netFlow5 = 5
+  /// NetFlow v9 (RFC 3954).
   case netFlow9 = 9
+  /// IPFIX (RFC 7011).
   case ipfix = 10
 
   /// What it is called in messages.
@@ -66,8 +69,9 @@ public struct ExporterContext: Sendable {
   public var ignoredPackets: UInt64 = 0
   /// Flow Records that the table could not keep until they were exported.
   public var lostInTable = FlowTotals()
-  /// What sampling was given, and what of it was taken: Flows and packets, as far as the method knows them.
+  /// What sampling was given: Flows and packets, as far as the method knows them.
   public var offered = FlowTotals()
+  /// What of that sampling took.
   public var selected = FlowTotals()
   /// The interfaces that packets are observed on.
   public var interfaces: [ObservedInterface] = []

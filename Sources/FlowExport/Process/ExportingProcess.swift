@@ -3,6 +3,8 @@
 public import FlowMeter
 
 /// What takes the Flow Records that leave the table, and NAT events: a Collector's exporter, a printer.
+///
+/// All but the one that takes records may be left out: they then do nothing.
 public protocol FlowRecordConsumer: AnyObject {
   /// A pass begins: time for what is due without records.
   func begin(at instant: ExportInstant)
@@ -17,6 +19,15 @@ public protocol FlowRecordConsumer: AnyObject {
   func flush(at instant: ExportInstant)
 }
 
+extension FlowRecordConsumer {
+  /// Nothing is due without records.
+  public func begin(at instant: ExportInstant) {}
+  /// NAT events are left aside.
+  public func consume(_ events: [NATEvent], at instant: ExportInstant) {}
+  /// Nothing is kept back.
+  public func flush(at instant: ExportInstant) {}
+}
+
 /// An Exporting Process (RFC 5470 section 5.4): empties the table of what has ended, and hands it to every consumer;
 /// NAT events after the records of the same pass.
 ///
@@ -26,6 +37,7 @@ public final class ExportingProcess {
   /// The table that is emptied. All of these may be replaced between two passes; who replaces the table takes everything
   /// out of it first.
   public var table: FlowTable
+  /// Each is given all records.
   public var consumers: [any FlowRecordConsumer]
   /// Completes the records of translated connections; nil leaves them as they are.
   public var translations: NATTable?
@@ -49,6 +61,7 @@ public final class ExportingProcess {
   /// Exports the Flows that have ended by `instant`.
   ///
   /// - Parameters:
+  ///   - instant: now, on the clock of the table.
   ///   - everything: ends the active ones too (reason 4).
   ///   - flush: sends what does not fill a message too; without it records may wait for the next pass.
   /// - Returns: how many Flow Records there were.

@@ -9,7 +9,9 @@ public import FlowMeter
 public struct InterfaceIndexRules: Hashable, Sendable {
   /// Interfaces whose name begins with `prefix` have the index `base` + the number behind it.
   public struct Rule: Hashable, Sendable {
+    /// How the name begins; at least one character.
     public var prefix: String
+    /// What the number behind the prefix is added to.
     public var base: UInt32
   }
 

@@ -4,6 +4,7 @@
 public struct ObservedInterface: Hashable, Sendable {
   /// Its ifIndex, which the Flow Records have too.
   public var index: UInt32
+  /// Its name (IE 82).
   public var name: String
   /// What the operator calls it (ifAlias); empty where nothing.
   public var alias: String

@@ -5,7 +5,7 @@ internal import FlowMeter
 /// The Information Elements of a Flow Record, in the groups of which templates are made.
 ///
 /// A template is the concatenation of the groups that the record's shape calls for, in the order of
-/// ``FlowShape/fields(for:)``. Only elements up to 433, and none of an enterprise but ``mark``: a collector that meets
+/// `FlowShape.fields`. Only elements up to 433, and none of an enterprise but netfilter's mark: a collector that meets
 /// one it does not know may drop the whole template.
 public enum FlowFields {
   typealias Group = [Field<FlowRecord>]

@@ -118,12 +118,17 @@ enum FieldDialect: Sendable {
 
 /// A line of the list of fields.
 public struct FieldDescription: Hashable, Sendable {
+  /// The element's number.
   public let id: UInt16
   /// Whose element it is (IANA "Private Enterprise Numbers"); nil: IANA's "IPFIX Information Elements".
   public let enterprise: UInt32?
+  /// The element's name in its registry.
   public let name: String
+  /// Octets on the wire.
   public let length: Int
+  /// Whether IPFIX templates have it.
   public var isInIPFIX: Bool
+  /// Whether NetFlow v9 templates have it.
   public var isInNetFlow9: Bool
 }
 
@@ -166,6 +171,7 @@ public struct FlowJSONEncoder {
 
   public init() {}
 
+  /// The record as one object on one line, with the fields that it would have in IPFIX.
   public mutating func encode(_ record: FlowRecord) -> String {
     let shape = FlowShape(record)
     let fields = self.fields[shape] ?? shape.fields(for: .ipfix)

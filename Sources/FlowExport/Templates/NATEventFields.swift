@@ -91,8 +91,10 @@ extension Field where Record == NATEvent {
 public struct NATEventJSONEncoder {
   private let fields: [[Field<NATEvent>]]
 
+  /// An encoder that tells kinds of events by these numbers.
   public init(_ codes: NATEventCodes) { fields = NATEventShape.allCases.map { $0.fields(codes) } }
 
+  /// The event as one object on one line, with the fields that it would have in IPFIX.
   public func encode(_ event: NATEvent) -> String {
     let fields = fields[NATEventShape(event).rawValue]
     return "{" + fields.map { "\"\($0.name)\":\($0.json(event))" }.joined(separator: ",") + "}"

@@ -110,6 +110,9 @@ public struct ExportInstant: Hashable, Sendable {
     (self.now, self.boot, self.shift) = (now, boot, shift)
   }
 
+  /// This moment, by the clock of live metering.
+  public init(_ clock: MeteringClock) { self.init(now: clock.now, boot: clock.zero, shift: clock.shift) }
+
   /// A moment of the table's by the wall clock.
   @inline(__always)
   func wall(_ time: Timestamp) -> Timestamp { time.advanced(byMilliseconds: shift) }

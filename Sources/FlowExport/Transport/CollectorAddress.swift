@@ -8,12 +8,17 @@ public struct CollectorAddress: Hashable, Sendable, CustomStringConvertible {
   /// A Collector's usual port where none is given; ipt_NETFLOW's too.
   public static let defaultPort: UInt16 = 2055
 
+  /// An address, or a name to look up.
   public enum Host: Hashable, Sendable {
+    /// An IP address.
     case address(IPAddress, IPVersion)
+    /// A DNS name, looked up again every five minutes.
     case name(String)
   }
 
+  /// Where the Collector is.
   public var host: Host
+  /// Its UDP port.
   public var port: UInt16
   /// The local address to send from.
   public var source: (address: IPAddress, version: IPVersion)? {
@@ -132,7 +137,9 @@ extension [CollectorAddress] {
 
 /// A destination that cannot be understood.
 public struct AddressError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What was written.
   public var entry: String
+  /// What is wrong with it.
   public var reason: String
 
   public var description: String {

@@ -37,6 +37,7 @@ struct SendOutcome {
 
 /// Why a message could not be sent, or a session not be opened.
 public struct ExportError: Error, Hashable, Sendable {
+  /// What could not be done.
   public var kind: Kind
   /// In the system's words.
   public var reason: String
@@ -51,6 +52,7 @@ public struct ExportError: Error, Hashable, Sendable {
     case other
   }
 
+  /// An error of this kind, with the system's reason.
   public init(_ kind: Kind, reason: String) {
     (self.kind, self.reason) = (kind, reason)
   }

@@ -91,6 +91,7 @@ extension Timestamp: WireValue {
 
 /// A text cut or padded with zeros to a fixed length: collectors read no variable-length field in every template.
 public protocol FixedText: WireValue {
+  /// The characters; what is beyond the room is left out, and the rest is zero.
   var text: String { get }
 }
 

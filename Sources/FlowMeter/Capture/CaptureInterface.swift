@@ -11,6 +11,7 @@ internal import Synchronization
 ///
 /// When the interface goes away it waits and opens it again.
 public final class CaptureInterface: PacketSource {
+  /// How an interface is captured on.
   public struct Configuration: Sendable {
     /// Whether frames for other hosts are taken too. Default: they are.
     public var promiscuous = true
@@ -53,7 +54,16 @@ public final class CaptureInterface: PacketSource {
     }
   }
 
-  public init(name: String, _ configuration: Configuration, clock: MeteringClock) throws(CaptureError) {
+  /// Opens the interface.
+  ///
+  /// - Parameters:
+  ///   - name: the interface's name; `any` is all of them.
+  ///   - configuration: how it is captured on; default: promiscuous, unfiltered, by a ring of 64 MiB.
+  ///   - clock: gives the packets their time; the same for all sources of a table.
+  /// - Throws: where the system refuses, with what to do.
+  public init(
+    name: String, _ configuration: Configuration = Configuration(), clock: MeteringClock
+  ) throws(CaptureError) {
     self.name = name
     self.configuration = configuration
     self.clock = clock

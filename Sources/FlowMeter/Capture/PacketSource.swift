@@ -2,7 +2,7 @@
 
 /// A place where IP packets are observed: an Observation Point (RFC 5470 section 5.2).
 ///
-/// Belongs to the thread that calls it; ``interrupt()`` alone may come from another.
+/// Belongs to the thread that calls it.
 public protocol PacketSource: AnyObject {
   /// What it is called in messages and thread names: an interface, a file.
   var name: String { get }
@@ -24,7 +24,7 @@ extension PacketSource {
 }
 
 /// How a source goes on.
-public enum ReceiveOutcome: Sendable {
+public enum ReceiveOutcome: Hashable, Sendable {
   /// There may be more.
   case more
   /// The end of a capture file.

@@ -10,20 +10,27 @@ public struct LinkType: RawRepresentable, Hashable, Sendable {
 
   /// BSD loopback: an address family of four octets in the capturing machine's order.
   public static let null = LinkType(rawValue: 0)
+  /// Ethernet (IEEE 802.3), tags and labels included.
   public static let ethernet = LinkType(rawValue: 1)
+  /// PPP, with or without the address and control octets of HDLC framing.
   public static let ppp = LinkType(rawValue: 9)
   /// An IP packet without a link header.
   public static let raw = LinkType(rawValue: 12)
+  /// PPP in HDLC-like framing (RFC 1662), or Cisco HDLC.
   public static let pppSerial = LinkType(rawValue: 50)
   /// A PPPoE session frame without its Ethernet header.
   public static let pppoe = LinkType(rawValue: 51)
+  /// Cisco HDLC.
   public static let ciscoHDLC = LinkType(rawValue: 104)
   /// OpenBSD loopback: as ``null``, in network order.
   public static let loop = LinkType(rawValue: 108)
   /// Linux cooked capture, version 1.
   public static let linuxSLL = LinkType(rawValue: 113)
+  /// PPP behind an octet that tells the direction.
   public static let pppWithDirection = LinkType(rawValue: 166)
+  /// An IPv4 packet without a link header.
   public static let ipv4 = LinkType(rawValue: 228)
+  /// An IPv6 packet without a link header.
   public static let ipv6 = LinkType(rawValue: 229)
   /// Linux cooked capture, version 2: it names the interface.
   public static let linuxSLL2 = LinkType(rawValue: 276)

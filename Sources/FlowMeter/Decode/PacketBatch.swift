@@ -19,6 +19,7 @@
   private let observations: UnsafeMutablePointer<PacketObservation>
   /// What the sources know beside: written and read for packets that have a detail, and no others.
   private let details: UnsafeMutablePointer<PacketDetail>
+  /// How many packets are in it.
   public private(set) var count = 0
   /// What was counted since the statistics were last taken.
   public var statistics = MeteringStatistics()
@@ -59,11 +60,13 @@
     unsafe details.deallocate()
   }
 
+  /// Whether it has ``capacity`` packets: a source appends no more.
   public var isFull: Bool { count >= Self.capacity }
 
   /// How many fragments wait outside the batch for their datagram's first one.
   public var waitingFragments: Int { fragments.waiting }
 
+  /// A packet by its number in the order of arrival, below ``count``.
   public subscript(index: Int) -> PacketObservation {
     @inline(__always)
     unsafeAddress {

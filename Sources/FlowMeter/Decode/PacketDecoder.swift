@@ -10,7 +10,10 @@ public struct PacketDecoder: Sendable {
 
   /// Decodes one packet into `observation`, which must be fresh.
   ///
-  /// - Parameter bytes: the packet from its link header on, as far as it was captured.
+  /// - Parameters:
+  ///   - bytes: the packet from its link header on, as far as it was captured.
+  ///   - metadata: what the source knows of it; its time is not looked at.
+  ///   - observation: what the packet adds to its Flow.
   /// - Returns: what was odd about it, if anything.
   /// - Throws: why it cannot be metered; `observation` is then half written.
   @inline(__always)

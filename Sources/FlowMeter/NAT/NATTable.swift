@@ -12,6 +12,7 @@ package import Synchronization
 /// destination and that of the source, and as they leave. The packets of the other direction show the same pairs the
 /// other way round, so an Observation Point may lie anywhere.
 public final class NATTable: Sendable {
+  /// How much is held, and for how long.
   public struct Configuration: Sendable {
     /// How many connections are held at most; of others events are told, and no Flow is annotated. Default 2 000 000;
     /// 150 to 250 octets each.
@@ -26,8 +27,10 @@ public final class NATTable: Sendable {
 
   package let state: Mutex<NATLedger>
 
+  /// An empty table.
   public init(_ configuration: Configuration = Configuration()) { state = Mutex(NATLedger(configuration)) }
 
+  /// What it knows; any thread.
   public var statistics: NATStatistics { state.withLock { $0.statistics } }
 
   /// A packet of the connection passed: for sources whose packets tell. It is remembered as long as packets pass, beside
@@ -54,8 +57,9 @@ public struct NATStatistics: Sendable {
   public var active = 0
   /// Those, and the ended ones that are remembered.
   public var held = 0
-  /// Events made.
+  /// Events made of connections that began.
   public var created: UInt64 = 0
+  /// Events made of connections that ended.
   public var deleted: UInt64 = 0
   /// Of those, connections that conntrack's table told of and no event did: an event was lost, or the connection is
   /// older than the program.

@@ -6,6 +6,7 @@ internal import Glibc
 
 /// An errno with its text.
 public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The errno.
   public let code: Int32
 
   public init(code: Int32) { self.code = code }

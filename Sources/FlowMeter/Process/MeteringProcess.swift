@@ -24,6 +24,8 @@ public final class MeteringProcess {
   private let isChanging = Atomic<Bool>(false)
 
   /// - Parameters:
+  ///   - source: where the packets come from.
+  ///   - table: where they are added to their Flows; several processes may share it.
   ///   - fragments: what is done with the later fragments of a datagram; default: they are counted to its first one's
   ///     Flow.
   ///   - selection: which packets are metered, and how keys are aggregated; default: all, and not at all.
@@ -51,6 +53,7 @@ public final class MeteringProcess {
   /// - Parameter timeout: how long to wait for the first packet.
   /// - Returns: how the source goes on, and whether ended Flows should be taken out of the table soon.
   /// - Throws: what ended the source; what came before is metered.
+  @discardableResult
   public func meter(timeout: Duration) throws(CaptureError) -> (outcome: ReceiveOutcome, isCrowded: Bool) {
     if isChanging.load(ordering: .relaxed) { takeChange() }
     // A second for packets that are still on their way to us.
@@ -138,6 +141,7 @@ public final class MeteringCounters: Sendable {
 
   public init() {}
 
+  /// What was counted so far, at one moment.
   public var statistics: MeteringStatistics { counters.withLock { $0 } }
 
   func add(_ more: MeteringStatistics) { counters.withLock { $0.add(more) } }

@@ -2,7 +2,9 @@
 
 /// Where the packets of one direction of a connection come from and go to, as conntrack keeps it.
 public struct ConnectionTuple: Hashable, Sendable {
+  /// Where the packets come from.
   public var source: IPAddress
+  /// Where the packets go to.
   public var destination: IPAddress
   /// The source port; of ICMP and ICMPv6 the identifier, of GRE the key; of other protocols without ports 0.
   public var sourcePort: UInt16
@@ -30,7 +32,9 @@ public struct Connection: Hashable, Sendable {
   public var original: ConnectionTuple
   /// The same packets after all translations: conntrack's reply tuple the other way round.
   public var translated: ConnectionTuple
+  /// Of all its addresses.
   public var version: IPVersion
+  /// Of its packets (IE 4).
   public var `protocol`: IPProtocol
   /// Tells a connection from a later one between the same ends.
   public var id: UInt32
@@ -42,5 +46,6 @@ public struct Connection: Hashable, Sendable {
     (self.version, self.protocol, self.id) = (version, `protocol`, id)
   }
 
+  /// Whether any address or port is another behind the translations.
   public var isTranslated: Bool { original != translated }
 }

@@ -32,16 +32,20 @@ public struct IPProtocol: RawRepresentable, Hashable, Sendable {
 /// The properties of the packets that ipt_NETFLOW keys by: addresses, ports, protocol, class of service, input
 /// interface and VLAN tags. 48 octets without padding.
 public struct FlowKey: Hashable, Sendable {
+  /// IE 8 or 27.
   public var source: IPAddress
+  /// IE 12 or 28.
   public var destination: IPAddress
   /// The source port; for AH and ESP the high half of the Security Parameter Index; else 0.
   public var sourcePort: UInt16
   /// The destination port; for ICMP and ICMPv6 type × 256 + code; for IGMP the type; for AH and ESP the low half of
   /// the Security Parameter Index; else 0.
   public var destinationPort: UInt16
+  /// IE 4.
   public var `protocol`: IPProtocol
   /// The IPv4 TOS or IPv6 Traffic Class octet (IE 5).
   public var classOfService: UInt8
+  /// IE 60; tells how to read the addresses.
   public var version: IPVersion
   private var unused: UInt8
   /// The ifIndex of the interface that the packet came in by (IE 10); 0 where it is not known.

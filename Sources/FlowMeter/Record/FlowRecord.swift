@@ -6,6 +6,7 @@
 /// before. The Information Elements of the export bind to these stored properties, so a metered value is added here
 /// and in one line of `FlowFields`.
 public struct FlowRecord: Sendable {
+  /// What its packets have in common.
   public var key = FlowKey()
   /// IE 2 packetDeltaCount.
   public var packets: UInt64 = 0
@@ -31,6 +32,7 @@ public struct FlowRecord: Sendable {
   public var tcpOptions: UInt32 = 0
   /// IE 6, low octet: of all packets of the Flow.
   public var tcpControlBits: UInt8 = 0
+  /// IE 136: why it is reported.
   public var endReason = FlowEndReason.forcedEnd
   /// IE 61; of the first packet; nil where it is not known.
   public var direction: FlowDirection?

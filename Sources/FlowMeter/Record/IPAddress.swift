@@ -9,7 +9,9 @@ public struct IPVersion: RawRepresentable, Hashable, Sendable {
   public var rawValue: UInt8
   public init(rawValue: UInt8) { self.rawValue = rawValue }
 
+  /// IPv4 (RFC 791).
   public static let v4 = IPVersion(rawValue: 4)
+  /// IPv6 (RFC 8200).
   public static let v6 = IPVersion(rawValue: 6)
 }
 
@@ -17,10 +19,12 @@ public struct IPVersion: RawRepresentable, Hashable, Sendable {
 public struct IPv4Octets: Hashable, Sendable {
   /// The octets as they lie in memory, not as a number.
   public var storage: UInt32
+  /// The address whose octets lie in memory as those of `storage`; default 0.0.0.0.
   public init(storage: UInt32 = 0) { self.storage = storage }
 
   /// The address as a number: `192.0.2.1` is 0xc000_0201.
   public init(number: UInt32) { storage = number.bigEndian }
+  /// The address as a number, the first octet highest.
   public var number: UInt32 { UInt32(bigEndian: storage) }
 }
 
@@ -29,6 +33,7 @@ public struct IPv4Octets: Hashable, Sendable {
 /// An IPv4 address stands in the first four octets and the others are zero; which of the two it is stands beside it
 /// (``FlowKey/version``), so that a key stays 48 octets.
 public struct IPAddress: Hashable, Sendable {
+  /// The first four octets: all of an IPv4 address.
   public var ipv4: IPv4Octets
   var second: UInt32
   var low: UInt64
@@ -36,6 +41,7 @@ public struct IPAddress: Hashable, Sendable {
   /// The unspecified address (`0.0.0.0`, `::`).
   public init() { (ipv4, second, low) = (IPv4Octets(), 0, 0) }
 
+  /// An IPv4 address.
   public init(_ ipv4: IPv4Octets) { (self.ipv4, second, low) = (ipv4, 0, 0) }
 
   /// The two halves of an IPv6 address as they lie in memory.

@@ -19,6 +19,7 @@ public struct MACAddress: Hashable, Sendable {
     last = bytes.uint16(at: offset + 4).bigEndian
   }
 
+  /// Whether it is the zero address: none is known.
   @inlinable public var isZero: Bool { first | middle | last == 0 }
 
   /// The address in the usual notation: `02:00:00:00:00:01`.

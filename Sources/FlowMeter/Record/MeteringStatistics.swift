@@ -60,6 +60,7 @@ public struct MeteringStatistics: Sendable {
     lostInTable.add(update.lost)
   }
 
+  /// Adds another source's counters: the sum over all.
   public mutating func add(_ other: MeteringStatistics) {
     observedPackets &+= other.observedPackets
     meteredPackets &+= other.meteredPackets

@@ -4,10 +4,15 @@ internal import Synchronization
 
 /// The addresses of one of flowprobe's own Transport Sessions over UDP.
 public struct OwnSession: Hashable, Sendable {
+  /// The address that it sends from.
   public var source: IPAddress
+  /// The Collector's address.
   public var destination: IPAddress
+  /// Of both addresses.
   public var version: IPVersion
+  /// The port that it sends from.
   public var sourcePort: UInt16
+  /// The Collector's port.
   public var destinationPort: UInt16
 
   public init(

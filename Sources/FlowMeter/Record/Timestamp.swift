@@ -8,10 +8,12 @@ internal import Glibc
 ///
 /// Times of a capture are cut to the millisecond, never rounded: a packet keeps its second.
 public struct Timestamp: Hashable, Comparable, Sendable {
+  /// Since 1970-01-01 UTC.
   public var milliseconds: Int64
 
   public init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
+  /// The moment of a `timespec`; what does not fit is the nearest that does.
   public init(seconds: Int, nanoseconds: Int) {
     // Saturating: captures can claim any time.
     let (product, overflow) = Int64(seconds).multipliedReportingOverflow(by: 1000)

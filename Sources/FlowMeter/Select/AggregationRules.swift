@@ -9,6 +9,7 @@ internal import Synchronization
 /// They are applied before a packet's Flow is looked for, in their order: of each address the first that matches, and
 /// of each port.
 public struct AggregationRules: Hashable, Sendable {
+  /// What is made of addresses or ports that match.
   public enum Rule: Hashable, Sendable {
     /// IPv4 addresses whose first `length` bits are those of `address` are cut to `result` bits.
     case network(IPAddress, length: Int, result: Int)

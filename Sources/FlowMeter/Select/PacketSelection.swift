@@ -25,6 +25,7 @@ public struct PacketSelection: Sendable {
   let keys: KeySelector?
   /// One packet of so many is decoded; 0: all are.
   let packetInterval: UInt32
+  /// What is made of the packets' keys; nil: they are left as they are.
   public let aggregation: AggregationRules?
   /// How often the aggregation rules were used by all who meter with this selection.
   public let aggregationUsage: AggregationUsage

@@ -5,6 +5,7 @@
 /// Of one of the two ways: a rate of both together would tell of neither what it is.
 /// Counters are not scaled: a collector is told the rate, and multiplies.
 public struct Sampling: Hashable, Sendable {
+  /// Of what one in N is taken, and how it is chosen.
   public enum Method: Sendable {
     /// Flows by their number: they are numbered as they begin, and every N-th is exported (RFC 7014 section 4.1,
     /// systematic count-based).
@@ -22,6 +23,7 @@ public struct Sampling: Hashable, Sendable {
   /// What N can be: NetFlow v5 has 14 bits for it.
   public static let intervals = 2...16_383
 
+  /// Of what, and how.
   public var method: Method
   /// N: one of so many is taken.
   public var interval: Int
@@ -84,5 +86,6 @@ public struct Sampling: Hashable, Sendable {
 public struct SelectionError: Error, Hashable, Sendable, CustomStringConvertible {
   public var description: String
 
+  /// A reason in words for the operator: what is wrong, and what to write.
   public init(description: String) { self.description = description }
 }

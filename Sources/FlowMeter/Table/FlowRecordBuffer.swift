@@ -8,7 +8,9 @@
 /// Not thread-safe; belongs to who takes the records.
 @safe public struct FlowRecordBuffer: ~Copyable, @unchecked Sendable {
   private let storage: UnsafeMutablePointer<FlowRecord>
+  /// How many records it holds at most.
   public let capacity: Int
+  /// How many records are in it.
   public private(set) var count = 0
 
   /// - Parameter capacity: how many records it holds; default 256, which is also how many leave a stripe under one
@@ -21,8 +23,10 @@
 
   deinit { unsafe storage.deallocate() }
 
+  /// Whether no more records go in.
   public var isFull: Bool { count == capacity }
 
+  /// A record by its number, below ``count``.
   public subscript(index: Int) -> FlowRecord {
     @inline(__always)
     unsafeAddress {
@@ -34,6 +38,11 @@
       precondition(index >= 0 && index < count)
       return unsafe storage + index
     }
+  }
+
+  /// Calls `body` with each record, in their order.
+  public func forEach(_ body: (FlowRecord) -> Void) {
+    for i in 0..<count { body(self[i]) }
   }
 
   /// Where the ``count`` records lie as long as the buffer is not changed: for those who read some of each, without a
@@ -58,5 +67,6 @@
     count += 1
   }
 
+  /// Forgets the records, and keeps the memory.
   public mutating func removeAll() { count = 0 }
 }

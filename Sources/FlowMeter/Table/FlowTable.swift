@@ -10,13 +10,15 @@ internal import Synchronization
 
 /// The flow table: active Flows by their key, and those that have ended until somebody takes them.
 ///
-/// Capture loops call ``update(_:)``, an exporting loop ``takeExpired(at:into:)``; any number of threads may do either.
-/// The table is cut into stripes by the high bits of the key's hash. A stripe is a lock around a ``FlowStore``; a
-/// thread holds one lock at a time, for the few packets of a batch that fall into the stripe or for one buffer of
+/// Capture loops call ``update(_:)``, an exporting loop ``takeExpired(at:everything:sweep:into:)``; any number of
+/// threads may do either. The table is cut into stripes by the high bits of the key's hash. A stripe is a lock around a
+/// `FlowStore`; a thread holds one lock at a time, for the few packets of a batch that fall into the stripe or for one buffer of
 /// records. A lookup costs a constant number of cache lines; none of the operations allocates once the table has
 /// reached its size.
 @safe public final class FlowTable: @unchecked Sendable {
+  /// When Flows end, how many there can be, and which are exported.
   public struct Configuration: Sendable {
+    /// When a Flow ends: the two timeouts.
     public var expiration = FlowExpiration()
 
     /// How many Flows may be active at once, at most; beyond it the Flow nearest to its end leaves early.
@@ -244,6 +246,7 @@ extension FlowTable {
   ///   - now: what the deadlines are held against, on the clock of the packets' times.
   ///   - everything: takes the active Flows too (reason 4).
   ///   - sweep: how far this sweep of the table has come; a new one at first.
+  ///   - buffer: where the records are added; not full.
   /// - Returns: whether the sweep goes on: empty the buffer and call again.
   public func takeExpired(
     at now: Timestamp, everything: Bool = false, sweep: inout FlowTableSweep, into buffer: inout FlowRecordBuffer

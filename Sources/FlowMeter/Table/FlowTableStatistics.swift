@@ -50,14 +50,18 @@ public struct FlowTableStatistics: Sendable {
 
 /// A number of Flow Records and what they counted.
 public struct FlowTotals: Hashable, Sendable {
+  /// Flow Records.
   public var flows: UInt64 = 0
+  /// What they counted (IE 2).
   public var packets: UInt64 = 0
+  /// What they counted: IP octets (IE 1).
   public var octets: UInt64 = 0
 
   public init(flows: UInt64 = 0, packets: UInt64 = 0, octets: UInt64 = 0) {
     (self.flows, self.packets, self.octets) = (flows, packets, octets)
   }
 
+  /// Adds others, component by component.
   @inline(__always)
   public mutating func add(_ other: FlowTotals) {
     flows &+= other.flows

@@ -13,6 +13,7 @@ internal import Synchronization
 ///
 /// Belongs to the thread that calls ``receive(timeout:)``.
 public final class ConntrackEvents {
+  /// How the kernel's events are received.
   public struct Configuration: Sendable {
     /// The socket's buffer. Octets; default 64 MiB: a second of 50 000 new connections a second.
     public var bufferSize = 64 << 20

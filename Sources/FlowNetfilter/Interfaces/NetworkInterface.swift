@@ -4,6 +4,7 @@
 public struct NetworkInterface: Hashable, Sendable {
   /// The ifIndex; never 0.
   public var index: UInt32
+  /// As `ip link` shows it.
   public var name: String
   /// What the operator calls it (`ip link set … alias`, SNMP's ifAlias); empty where nothing.
   public var alias: String

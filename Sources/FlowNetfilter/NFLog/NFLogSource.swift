@@ -16,6 +16,7 @@ internal import Glibc
 ///
 /// What the addresses of a packet are depends on where in the chains the rule stands: before or after translation.
 @safe public final class NFLogSource: PacketSource {
+  /// How the kernel gathers packets for the group.
   public struct Configuration: Sendable {
     /// How much of a packet the kernel copies. Octets; default 160: every header that is decoded; 64 to 65 531.
     /// Octets are counted by the IP header, whatever is copied. A rule's `--nflog-size` may make it less.

@@ -11,6 +11,7 @@ extension Probe {
     guard let file = source.source as? CaptureFile else { return }
     let process = source.process
     var progress = ReadingProgress(file)
+    var clock = FileClock()
     var tick = Int64.min
     do throws(CaptureError) {
       while !isStopping.load(ordering: .relaxed) {
@@ -19,7 +20,7 @@ extension Probe {
         let isNewTick = now.milliseconds >> 8 != tick
         if isNewTick || isCrowded {
           tick = now.milliseconds >> 8
-          exporting.export(at: fileInstant(now), flush: isNewTick)
+          exporting.export(at: clock.instant(of: process), flush: isNewTick)
         }
         if case .end = outcome { break }
         progress.show(process.counters)
@@ -31,20 +32,11 @@ extension Probe {
       }
     }
     process.finish()
-    exporting.export(at: fileInstant(process.latestPacket), everything: true)
+    exporting.export(at: clock.instant(of: process), everything: true)
     // Of a file there is no later chance.
     let parts = parts.withLock { $0 }
     if parts.table.statistics.lost.flows > 0 || parts.collectors.contains(where: { $0.statistics.lost.flows > 0 }) {
       hasFailed.store(true, ordering: .relaxed)
     }
-  }
-
-  /// The device is taken to have started twenty days before the first packet that was read: sysUpTime has 49.7 days,
-  /// and the packets of a capture need not be in order.
-  private func fileInstant(_ now: Timestamp) -> ExportInstant {
-    let now = now.milliseconds == .min ? started : now
-    let boot = fileBoot ?? now.advanced(byMilliseconds: -20 * 86_400_000)
-    fileBoot = boot
-    return ExportInstant(now: now, boot: boot)
   }
 }

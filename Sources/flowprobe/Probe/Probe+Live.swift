@@ -90,7 +90,5 @@ extension Probe {
     for collector in parts.withLock({ $0.collectors }) { collector.interfacesChanged() }
   }
 
-  var liveInstant: ExportInstant {
-    ExportInstant(now: clock.now, boot: clock.zero, shift: clock.shift)
-  }
+  var liveInstant: ExportInstant { ExportInstant(clock) }
 }

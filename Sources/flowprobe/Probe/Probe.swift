@@ -31,7 +31,6 @@ final class Probe: @unchecked Sendable {
   let exporting: ExportingProcess
   var observed: ObservedInterfaces?
   var passBegan: ContinuousClock.Instant?
-  var fileBoot: Timestamp?
 
   let peak = FlowPeak(at: .monotonicClock())
   let lastPass = Mutex(ExportPass())
