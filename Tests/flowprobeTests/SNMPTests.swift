@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FlowExport
 import FlowMeter
 import Testing
 
@@ -49,6 +50,20 @@ struct SNMPTests {
         .string("127.0.0.1:2055,[2001:db8::1]:2055@[2001:db8::2]%eth0"), .string(""), .string(""), .integer(1),
         .integer(0), .string(""), .integer(1),
       ])
+  }
+
+  @Test("sampler, aggregation and rules for interface indexes are told as the options have them")
+  func rules() throws {
+    var statistics = StatisticsSample.statistics
+    statistics.program.sampling = try Sampling.flows("r:10")
+    statistics.program.aggregation = try AggregationRules.parse("10.0.0.0/8=24, 1024-65535=0, 80=81")
+    statistics.program.interfaceIndexRules = try InterfaceIndexRules.parse("eth:100 ppp:2000")
+    let tree = ObjectTree(
+      people: ProcStatistics.text(statistics, StatisticsSample.rates), programs: "", started: nil)
+    func setting(_ number: UInt32) -> ObjectTree.Value? { tree[ObjectTree.root.appending(1, 2, number, 0)] }
+    #expect(setting(8) == .string("10.0.0.0/8=24,1024-65535=0,80-80=81"))
+    #expect(setting(9) == .string("random:10"))
+    #expect(setting(12) == .string("eth:100,ppp:2000"))
   }
 
   @Test("totals have their types, the metric hundredths")

@@ -76,14 +76,36 @@ struct ObjectTree {
       .integer(number(behind: "s, inactive ")),
       .integer(number(behind: ", sndbuf ")),
       .string(destinations.joined(separator: ",")),
-      .string(""),  // aggregation
-      .string(""),  // sampler
+      .string(aggregation(people)),
+      .string(sampler(people)),
       .integer(people.contains("\nNatevents enabled") ? 1 : 0),
       .integer(people.contains("\nPromisc hack is enabled") ? 1 : 0),
-      .string(""),  // snmp-rules
+      .string(indexRules(people)),
       .integer(1),  // scan-min
     ]
     for (place, value) in values.enumerated() { add(1, 2, UInt32(place) + 1, 0, value: value) }
+  }
+
+  /// `aggr#0 net: match 10.0.0.0/8 strip 24 (usage 3)` and `aggr#1 port: ports 1024-65535 replace 0 (usage 5)`, as the
+  /// option has them.
+  private func aggregation(_ people: String) -> String {
+    rules("aggr#", people).map { "\($0[3])=\($0[5])" }.joined(separator: ",")
+  }
+
+  /// `SNMP-rule#0: prefix 'eth' map to 100`
+  private func indexRules(_ people: String) -> String {
+    rules("SNMP-rule#", people).map { "\($0[2].filter { $0 != "'" }):\($0[5])" }.joined(separator: ",")
+  }
+
+  /// `Flow sampling mode random one-out-of 10. …`
+  private func sampler(_ people: String) -> String {
+    rules("Flow sampling mode ", people).first.map { "\($0[3]):\($0[5].prefix { $0 != "." })" } ?? ""
+  }
+
+  /// The words of the lines that begin so, six or more.
+  private func rules(_ beginning: String, _ people: String) -> [[Substring]] {
+    people.split(separator: "\n").filter { $0.hasPrefix(beginning) }.map { $0.split(separator: " ") }
+      .filter { $0.count >= 6 }
   }
 
   // MARK: Totals and tables
