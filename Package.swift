@@ -26,6 +26,7 @@ let package = Package(
     .systemLibrary(
       name: "CNetfilter",
       providers: [.apt(["libnetfilter-conntrack-dev", "libnetfilter-log-dev", "libnfnetlink-dev"])]),
+    .systemLibrary(name: "CMicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
     .target(name: "CShims"),
     .target(name: "FlowMeter", dependencies: ["CPcap", "CShims"], swiftSettings: settings),
     .target(name: "FlowExport", dependencies: ["CShims", "FlowMeter"], swiftSettings: settings),
@@ -35,7 +36,7 @@ let package = Package(
     .executableTarget(
       name: "flowprobe",
       dependencies: [
-        "CShims", "FlowExport", "FlowMeter", "FlowNetfilter",
+        "CMicrohttpd", "CShims", "FlowExport", "FlowMeter", "FlowNetfilter",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -21,6 +21,16 @@ int cshims_set_processor(pthread_attr_t *attributes, int processor) {
   return pthread_attr_setaffinity_np(attributes, sizeof processors, &processors);
 }
 
+int cshims_accept(int socket) { return accept4(socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
+int cshims_peer(int socket, uint32_t *user, uint32_t *group) {
+  struct ucred peer;
+  socklen_t length = sizeof peer;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return -1;
+  *user = peer.uid;
+  *group = peer.gid;
+  return 0;
+}
+
 ssize_t cshims_send_segments(int socket, const void *bytes, size_t length, uint16_t segment) {
   struct iovec vector = {.iov_base = (void *)bytes, .iov_len = length};
   union {

@@ -22,21 +22,29 @@ enum Console {
   @discardableResult
   static func write(to descriptor: Int32, _ text: String) -> Int32 {
     var text = text
-    return text.withUTF8 { octets in
-      var offset = 0
-      while offset < octets.count {
-        let count = unsafe Glibc.write(descriptor, octets.baseAddress! + offset, octets.count - offset)
-        if count < 0, errno == EINTR { continue }
-        if count < 0, errno == EAGAIN {
-          var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-          _ = unsafe poll(&entry, 1, 1000)
-          continue
-        }
-        guard count > 0 else { return errno }
-        offset += count
+    return text.withUTF8 { unsafe write(to: descriptor, UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Writes all of some octets. Returns the errno where that failed, else 0.
+  @discardableResult
+  static func write(to descriptor: Int32, _ octets: [UInt8]) -> Int32 {
+    unsafe octets.withUnsafeBytes { unsafe write(to: descriptor, $0) }
+  }
+
+  private static func write(to descriptor: Int32, _ octets: UnsafeRawBufferPointer) -> Int32 {
+    var offset = 0
+    while offset < octets.count {
+      let count = unsafe Glibc.write(descriptor, octets.baseAddress! + offset, octets.count - offset)
+      if count < 0, errno == EINTR { continue }
+      if count < 0, errno == EAGAIN {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        _ = unsafe poll(&entry, 1, 1000)
+        continue
       }
-      return 0
+      guard count > 0 else { return errno }
+      offset += count
     }
+    return 0
   }
 }
 

@@ -77,8 +77,8 @@ struct FlowTableText {
     return [
       String(record.start.iso8601.dropLast()).replacing("T", with: " "),
       "\(duration / 1000).\(String(duration % 1000 + 1000).dropFirst())",
-      name(key.protocol),
-      source(key), destination(key),
+      FlowText.name(key.protocol),
+      FlowText.source(key), FlowText.destination(key),
       "\(record.packets)", "\(record.octets)",
       key.protocol == .tcp ? flags(record.tcpControlBits) : "-",
       "\(key.classOfService)", "\(key.ingressInterface)", tags.isEmpty ? "-" : tags.joined(separator: "/"),
@@ -104,39 +104,6 @@ struct FlowTableText {
       text += line + "\n"
     }
     return text
-  }
-
-  private static func source(_ key: FlowKey) -> String {
-    key.protocol.hasPorts ? endpoint(key.source, key.sourcePort, key.version) : key.source.text(key.version)
-  }
-
-  private static func destination(_ key: FlowKey) -> String {
-    if key.protocol.hasPorts { return endpoint(key.destination, key.destinationPort, key.version) }
-    let text = key.destination.text(key.version)
-    guard [.icmp, .icmpv6].contains(key.protocol) else { return text }
-    // Type and code stand in the destination port.
-    return "\(text) \(key.destinationPort >> 8)/\(key.destinationPort & 0xff)"
-  }
-
-  static func endpoint(_ address: IPAddress, _ port: UInt16, _ version: IPVersion) -> String {
-    let text = address.text(version)
-    return version == .v4 ? "\(text):\(port)" : "[\(text)]:\(port)"
-  }
-
-  static func name(_ number: IPProtocol) -> String {
-    switch number {
-    case .tcp: "TCP"
-    case .udp: "UDP"
-    case .icmp: "ICMP"
-    case .icmpv6: "ICMP6"
-    case .igmp: "IGMP"
-    case .sctp: "SCTP"
-    case .dccp: "DCCP"
-    case .udpLite: "UDPL"
-    case .esp: "ESP"
-    case .ah: "AH"
-    default: "\(number.rawValue)"
-    }
   }
 
   private static func name(_ reason: FlowEndReason) -> String {

@@ -14,7 +14,7 @@ struct Flowprobe: ParsableCommand {
     commandName: "flowprobe",
     abstract: "Meters IP packets into flows and exports them as IPFIX, NetFlow v9 or v5.",
     version: version,
-    subcommands: [Meter.self, ListFields.self, Import.self, SNMP.self],
+    subcommands: [Meter.self, Control.self, ListFields.self, Import.self, SNMP.self],
     defaultSubcommand: Meter.self)
 
   /// The command line, what its files say in front.
@@ -49,6 +49,7 @@ struct Meter: ParsableCommand {
       flowprobe --natevents [--dest LIST] [OPTIONS]
       flowprobe -r FILE [--dest LIST] [OPTIONS] [FILTER WORDS]
       flowprobe --config FILE [OPTIONS]
+      flowprobe ctl [--control PATH] COMMAND
       flowprobe import FILE ...
       flowprobe list-fields
       flowprobe snmp [--stat-dir DIRECTORY]
@@ -68,6 +69,7 @@ struct Meter: ParsableCommand {
   @OptionGroup(title: "Netfilter options") var netfilter: NetfilterOptions
   @OptionGroup(title: "Export options") var export: ExportOptions
   @OptionGroup(title: "Statistics options") var statistics: StatisticsOptions
+  @OptionGroup(title: "Control options") var control: ControlOptions
   @OptionGroup(title: "Output options") var output: OutputOptions
 
   /// Whether the options go together. Asked when the program runs, and not when the options are read: a line of a
@@ -94,6 +96,9 @@ struct Meter: ParsableCommand {
     guard statistics.directory == nil || metering.read == nil else {
       throw ValidationError("--stat-dir tells of live metering, and -r reads a file; its summary comes at the end.")
     }
+    guard statistics.metrics == nil && control.control == nil || metering.read == nil else {
+      throw ValidationError("--metrics and --control tell of live metering, and -r reads a file.")
+    }
     guard export.snmpRules.isEmpty || metering.read == nil else {
       throw ValidationError("--snmp-rules go by the names of this machine's interfaces; a file's packets have none.")
     }
@@ -113,9 +118,16 @@ struct Meter: ParsableCommand {
       Console.say("cannot reserve memory for \(configuration.table.maxFlows) flows: \(error); lower --maxflows")
       throw ExitCode.failure
     }
+    let outlets: ProbeOutlets
+    do throws(ListeningError) {
+      outlets = try ProbeOutlets(configuration)
+    } catch {
+      Console.say(error.description)
+      throw ExitCode.failure
+    }
     let succeeded: Bool
     do throws(CaptureError) {
-      let probe = try Probe(configuration, table)
+      let probe = try Probe(configuration, table, outlets)
       succeeded = probe.run()
     } catch {
       Console.say(error.description)

@@ -9,7 +9,7 @@ enum NATEventText {
     let connection = event.connection
     let time = String(event.time.iso8601.dropLast()).replacing("T", with: " ")
     let kind = "NAT\(connection.version == .v4 ? "44" : "66") \(event.kind == .create ? "create" : "delete")"
-    let name = FlowTableText.name(connection.protocol)
+    let name = FlowText.name(connection.protocol)
     let ends = [connection.original, connection.translated].map { text($0, connection) }
     return "\(time)  \(kind)  \(name)  \(ends[0])  becomes  \(ends[1])\(traffic(event))"
   }
@@ -20,8 +20,8 @@ enum NATEventText {
     case .icmp, .icmpv6:
       return "\(source.text(version)) > \(destination.text(version)) id \(tuple.sourcePort)"
     case let number where number.hasPorts:
-      return FlowTableText.endpoint(source, tuple.sourcePort, version) + " > "
-        + FlowTableText.endpoint(destination, tuple.destinationPort, version)
+      return FlowText.endpoint(source, tuple.sourcePort, version) + " > "
+        + FlowText.endpoint(destination, tuple.destinationPort, version)
     default: return "\(source.text(version)) > \(destination.text(version))"
     }
   }

@@ -3,7 +3,7 @@
 internal import ArgumentParser
 internal import Glibc
 
-/// Where the statistics files are.
+/// Where the statistics are: in files, and by HTTP.
 struct StatisticsOptions: ParsableArguments {
   /// Where they are looked for.
   static let defaultDirectory = "/run/flowprobe/stat"
@@ -19,7 +19,14 @@ struct StatisticsOptions: ParsableArguments {
   @Flag(name: .customLong("no-stat"), help: "Write no statistics files.")
   var isOff = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Serve the statistics to Prometheus by HTTP on this address, a literal; a port alone is on 127.0.0.1.",
+      valueName: "[address:]port"))
+  var metrics: String?
+
   func validate() throws {
+    _ = try metricsAddress()
     // As an argument of its own an empty one gets here.
     guard directory != "" else { throw ValidationError("--stat-dir needs a directory; --no-stat writes no files.") }
     guard directory == nil || !isOff else { throw ValidationError("--stat-dir and --no-stat exclude each other.") }
@@ -29,5 +36,15 @@ struct StatisticsOptions: ParsableArguments {
   func directory(exports: Bool) -> String? {
     if isOff { return nil }
     return directory ?? (exports && geteuid() == 0 ? Self.defaultDirectory : nil)
+  }
+
+  func metricsAddress() throws -> ListeningAddress? {
+    guard let metrics else { return nil }
+    guard let address = ListeningAddress(metrics) else {
+      throw ValidationError(
+        "'\(metrics)' is no address to listen on; give a port, as in 9995, or an address and a port, as in"
+          + " 192.0.2.1:9995 or [2001:db8::1]:9995.")
+    }
+    return address
   }
 }

@@ -173,17 +173,17 @@ port_drained() { # NAMESPACE PORT : nothing waits in its UDP receive queue
 # -- flowprobe -------------------------------------------------------------------------
 
 # Starts flowprobe and waits until it captures on every -i, listens to every --nflog group and hears conntrack if it is to;
-# names: flowprobe.out, flowprobe.err, or NAME.out, NAME.err. It writes no statistics files but to a --stat-dir.
+# names: flowprobe.out, flowprobe.err, or NAME.out, NAME.err. It writes no statistics files but to a --stat-dir, and has no
+# control socket but a --control.
 start_flowprobe() { # NAMESPACE OPTION...
     start_flowprobe_as flowprobe "$@"
 }
 start_flowprobe_as() { # NAME NAMESPACE OPTION...
-    local name=$1 namespace=$2
+    local name=$1 namespace=$2 without=()
     shift 2
-    case " $* " in
-    *" --stat-dir "*) start "$name" "$namespace" "$FLOWPROBE" "$@" ;;
-    *) start "$name" "$namespace" "$FLOWPROBE" --no-stat "$@" ;;
-    esac
+    case " $* " in *" --stat-dir "*) ;; *) without+=(--no-stat) ;; esac
+    case " $* " in *" --control "*) ;; *) without+=(--no-control) ;; esac
+    start "$name" "$namespace" "$FLOWPROBE" "${without[@]}" "$@"
     while (($# > 0)); do
         case $1 in
         -i) ready "$name" "captures on $2" listens_to "$name" "$namespace" "$2" ;;

@@ -106,5 +106,11 @@ struct FlowsDumpTests {
     #expect(rows.allSatisfy { $0.count == 14 })
     #expect(parts > 16)
     #expect(table.statistics.active == 5000)
+
+    var limited = FlowsDump(StatisticsSample.program, limit: 300)
+    var first: [Substring] = []
+    while let lines = limited.nextLines(of: table, at: now) { first += lines.split(separator: "\n") }
+    #expect(first.count == 300)
+    #expect(first.last?.hasPrefix("300 ") == true)
   }
 }

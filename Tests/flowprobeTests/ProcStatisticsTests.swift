@@ -99,13 +99,13 @@ struct ProcStatisticsTests {
     }
     for line in StatisticsSample.users { #expect(StatisticsLine(line) != nil, "\(line)") }
     var wide = StatisticsSample.statistics
-    wide.meters = (0..<12).map { _ in
+    wide.meters = (0..<12).map {
       StatisticsSample.meter(
-        "nflog:1", searched: 3_650_897_356, found: 12_649_803_127, new: 742_643_202, fragments: 123_456,
+        "nflog:\($0)", searched: 3_650_897_356, found: 12_649_803_127, new: 742_643_202, fragments: 123_456,
         octets: 12_259_895_100_000)
     }
     var rates = StatisticsSample.rates
-    rates.meters = Array(repeating: 1_024_000, count: 12)
+    for meter in wide.meters { rates.sources[meter.source] = 1_024_000 }
     for line in lines(wide, rates) + lines(StatisticsSample.losses) { #expect(StatisticsLine(line) != nil, "\(line)") }
   }
 
@@ -115,7 +115,7 @@ struct ProcStatisticsTests {
     statistics.program.isPromiscuous = true
     statistics.program.recordsMACAddresses = true
     var rates = StatisticsSample.rates
-    rates.meters = [40]
+    rates.sources = ["eth0": 40]
     let lines = lines(statistics, rates)
     #expect(lines[0] == "flowprobe 0.1.0, srcversion 0123456789ABCDEF; dir mac nel promisc+mpls vlan")
     #expect(lines.contains("Promisc hack is enabled (observed 20 packets, discarded 3)."))
@@ -125,7 +125,7 @@ struct ProcStatisticsTests {
   @Test("each loss stands in its column")
   func losses() {
     var rates = StatisticsSample.rates
-    rates.meters = [40]
+    rates.sources = ["eth0": 40]
     let lines = lines(StatisticsSample.losses, rates)
     // Dropped: 120 before metering, 7 that could not be decoded, 2 in the table; 3000 octets of those are known.
     #expect(
@@ -225,7 +225,7 @@ struct SNMPStatisticsTests {
   @Test("each loss stands in its line")
   func losses() {
     var rates = StatisticsSample.rates
-    rates.meters = [40]
+    rates.sources = ["eth0": 40]
     let lines = SNMPStatistics.text(StatisticsSample.losses, rates).split(separator: "\n").map(String.init)
     let expected = [
       "dropPackets  129", "dropBytes    3000", "lostFlows    111", "lostPackets  222", "lostBytes    333000",

@@ -76,7 +76,29 @@ struct RateMeterTests {
     #expect((rates.traffic.minute.packets, rates.traffic.minute.bits) == (100, 100_000))
     // 240 s of 10 and 60 s of 100.
     #expect((rates.traffic.fiveMinutes.packets, rates.traffic.fiveMinutes.bits) == (28, 28_000))
-    #expect(rates.meters == [100])
+    #expect(rates.sources == ["eth0": 100])
     #expect(rates.metric.map(\.hundredths) == ["2.00", "2.00", "1.71", "1.41"])
+  }
+
+  @Test("sources may come, go and come again, and each keeps its own rate")
+  func sources() {
+    var meters = ProbeMeters()
+    func note(_ second: Int64, _ packets: [(String, UInt64)]) -> [String: UInt64] {
+      var statistics = ProbeStatistics()
+      statistics.moment = Timestamp(milliseconds: second * 1000)
+      statistics.meters = packets.map { name, packets in
+        var meter = ProbeStatistics.Meter(source: name)
+        meter.counters.meteredPackets = packets
+        return meter
+      }
+      meters.note(statistics)
+      return meters.rates.sources
+    }
+    #expect(note(0, [("eth0", 0), ("eth1", 1000)]) == ["eth0": 0, "eth1": 0])
+    #expect(note(1, [("eth0", 10), ("eth1", 1200)]) == ["eth0": 10, "eth1": 200])
+    #expect(note(2, [("eth1", 1400)]) == ["eth1": 200])
+    #expect(note(3, [("eth0", 0), ("eth1", 1600)]) == ["eth0": 0, "eth1": 200])
+    // Away and back between two seconds: its counters began again.
+    #expect(note(4, [("eth0", 0), ("eth1", 5)])["eth1"] == 0)
   }
 }

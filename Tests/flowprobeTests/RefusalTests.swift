@@ -31,6 +31,16 @@ struct RefusalTests {
       ("-i eth0 --mark", "--mark and --uid are known of packets that rules log"), ("-r file.pcap --uid", "--nflog"),
       ("-r file.pcap --stat-dir /tmp", "--stat-dir tells of live metering"),
       ("-i eth0 --stat-dir /tmp --no-stat", "--stat-dir and --no-stat exclude each other"),
+      ("-r file.pcap --metrics 9995", "--metrics and --control tell of live metering"),
+      ("-r file.pcap --control /tmp/control", "--metrics and --control tell of live metering"),
+      ("-i eth0 --metrics eth0:9995", "'eth0:9995' is no address to listen on; give a port, as in 9995, or an address"),
+      ("-i eth0 --metrics 0", "'0' is no address to listen on"),
+      ("-i eth0 --control /tmp/control --no-control", "--control and --no-control exclude each other"),
+      (
+        "-i eth0 --control \(String(repeating: "a", count: 108))",
+        "is no path for a socket; give one of 1 to 107 octets"
+      ),
+      ("-i eth0 --control-group=", "Missing value for '--control-group"),
       ("-i eth0 --stat-dir=", "Missing value for '--stat-dir"),
       ("-i eth0 --sampler d:1", "cannot sample flows by 'd:1'; write deterministic:N, random:N or hash:N, with N"),
       ("-i eth0 --packet-sampling 1", "--packet-sampling 1 is out of range; give 2 to 16383."),

@@ -101,7 +101,8 @@ struct StatisticsFilesTests {
     let writer = StatisticsWriter(directory: place.directory)
     let table = try FlowTable()
     let thread = try WorkerThread(name: "statistics") {
-      writer.run({ StatisticsSample.statistics }, table: { table }, now: { Timestamp(milliseconds: 0) })
+      let sampler = StatisticsSampler { StatisticsSample.statistics }
+      writer.run(sampler, table: { table }, now: { Timestamp(milliseconds: 0) })
     }
     func wait(for condition: () -> Bool) -> Bool {
       for _ in 0..<500 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name and processor, sendmmsg,
-// recvmmsg and the ancillary data of UDP_SEGMENT, and constants that are macros. No logic.
+// What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name and processor, accept4, the
+// credentials of a socket's peer, sendmmsg, recvmmsg and the ancillary data of UDP_SEGMENT, and constants that are macros.
+// No logic.
 
 #pragma once
 
@@ -11,7 +12,9 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -34,6 +37,10 @@ int cshims_set_processor(pthread_attr_t *_Nonnull attributes, int processor);
 
 /// Has the packet socket ask its interface for frames to other hosts, or no longer; 0 or -1, errno as it left it.
 int cshims_set_promiscuous(int socket, uint32_t interface, int on);
+/// Takes the next connection; the socket does not block. Returns what accept4 returns; errno as it left it.
+int cshims_accept(int socket);
+/// The user and the group of who is at the other end of a Unix socket (SO_PEERCRED); -1 where the system does not say.
+int cshims_peer(int socket, uint32_t *_Nonnull user, uint32_t *_Nonnull group);
 
 /// MAP_FAILED as an integer, for comparison.
 static inline intptr_t cshims_map_failed(void) { return (intptr_t)MAP_FAILED; }

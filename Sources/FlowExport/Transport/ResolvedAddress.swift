@@ -2,18 +2,18 @@
 //
 // Unsafe: fills and reads socket address structures; their lengths are those of the families' own types.
 
-internal import FlowMeter
-internal import Glibc
+package import FlowMeter
+package import Glibc
 
 /// An address and port as the socket calls want them.
-struct ResolvedAddress: Hashable, Sendable {
-  var address: IPAddress
-  var version: IPVersion
-  var port: UInt16
+package struct ResolvedAddress: Hashable, Sendable {
+  package var address: IPAddress
+  package var version: IPVersion
+  package var port: UInt16
 
-  var family: Int32 { version == .v4 ? AF_INET : AF_INET6 }
+  package var family: Int32 { version == .v4 ? AF_INET : AF_INET6 }
 
-  init(_ address: IPAddress, _ version: IPVersion, port: UInt16) {
+  package init(_ address: IPAddress, _ version: IPVersion, port: UInt16) {
     (self.address, self.version, self.port) = (address, version, port)
   }
 
@@ -43,7 +43,7 @@ struct ResolvedAddress: Hashable, Sendable {
   }
 
   /// Shows the address as a sockaddr.
-  func withSocketAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+  package func withSocketAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
     if version == .v4 {
       var ipv4 = sockaddr_in()
       ipv4.sin_family = sa_family_t(AF_INET)

@@ -12,6 +12,7 @@ final class ConnectionFollower: @unchecked Sendable {
   private let makesEvents: Bool
   /// Belongs to the thread once that runs.
   private let conntrack: ConntrackEvents
+  let pulse = ThreadPulse(name: "conntrack")
   private let isStopping = Atomic<Bool>(false)
   private var thread: WorkerThread?
 
@@ -32,7 +33,7 @@ final class ConnectionFollower: @unchecked Sendable {
   ///
   /// - Parameter isCrowded: called on it when the events should be taken soon.
   func start(isCrowded: @escaping @Sendable () -> Void) throws(SystemError) {
-    thread = try WorkerThread(name: "conntrack") { self.run(isCrowded) }
+    thread = try WorkerThread(name: pulse.name) { self.run(isCrowded) }
   }
 
   /// Has the thread end, once it has told what the kernel holds. Any thread.
@@ -48,6 +49,7 @@ final class ConnectionFollower: @unchecked Sendable {
     var nextWord = Timestamp.monotonicClock()
     while !isStopping.load(ordering: .relaxed) {
       if conntrack.receive(timeout: .milliseconds(100)) { isCrowded() }
+      pulse.beat()
       if let trouble = conntrack.trouble, Timestamp.monotonicClock() >= nextWord {
         nextWord = Timestamp.monotonicClock().advanced(byMilliseconds: 60_000)
         Console.say("cannot list conntrack's table: \(trouble); connections that ended without an event are not found")

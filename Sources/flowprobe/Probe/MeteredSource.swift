@@ -18,11 +18,13 @@ final class MeteredSource: @unchecked Sendable {
   let origin: PacketOrigin?
   let source: any PacketSource
   let process: MeteringProcess
+  let pulse: ThreadPulse
   private let isStopping = Atomic<Bool>(false)
   private var thread: WorkerThread?
 
   init(_ source: any PacketSource, _ origin: PacketOrigin?, _ process: MeteringProcess) {
     (self.source, self.origin, self.process) = (source, origin, process)
+    pulse = ThreadPulse(name: "meter \(source.name)")
   }
 
   var name: String { source.name }
@@ -41,7 +43,7 @@ final class MeteredSource: @unchecked Sendable {
   func start(
     processor: Int?, isCrowded: @escaping @Sendable () -> Void, fail: @escaping @Sendable (CaptureError) -> Void
   ) throws(SystemError) {
-    thread = try WorkerThread(name: "meter \(name)", processor: processor) { self.run(isCrowded, fail) }
+    thread = try WorkerThread(name: pulse.name, processor: processor) { self.run(isCrowded, fail) }
   }
 
   /// Has the thread end, once it has metered what the kernel holds. Any thread.
@@ -57,6 +59,7 @@ final class MeteredSource: @unchecked Sendable {
     do throws(CaptureError) {
       while !isStopping.load(ordering: .relaxed) {
         let (outcome, crowded) = try process.meter(timeout: .milliseconds(100))
+        pulse.beat()
         switch outcome {
         case .more, .end: break
         case .interrupted(let error): Console.say(error.description)

@@ -11,8 +11,8 @@ extension Probe {
   func runLive() throws(SystemError) {
     let first = parts.withLock { $0 }
     // The one that exports comes first: whatever else cannot be started, what was metered leaves.
-    let exporter = try WorkerThread(name: "export", processor: first.configuration.exportProcessor) { self.export() }
-    let writer = startStatistics()
+    let exporter = try WorkerThread(name: pulse.name, processor: first.configuration.exportProcessor) { self.export() }
+    outlets.start(self)
     var failure: SystemError?
     do throws(SystemError) {
       for (place, source) in first.sources.enumerated() {
@@ -30,8 +30,7 @@ extension Probe {
     metersHaveStopped.store(true, ordering: .releasing)
     wake.call()
     exporter.join()
-    statistics?.stop()
-    writer?.join()
+    outlets.stop()
     if let failure { throw failure }
   }
 
@@ -43,29 +42,11 @@ extension Probe {
     }
   }
 
-  /// Without them packets are metered all the same.
-  private func startStatistics() -> WorkerThread? {
-    guard let statistics else { return nil }
-    do throws(SystemError) {
-      return try WorkerThread(name: "statistics") {
-        statistics.run(
-          { self.gatherStatistics() }, table: { self.parts.withLock { $0.table } }, now: { self.clock.now })
-      }
-    } catch {
-      Console.say("cannot start a thread for statistics: \(error); there are no statistics files")
-      return nil
-    }
-  }
-
   /// What the operator wants by a signal.
   private func act(_ wish: Signals.Wish) {
     switch wish {
     case .reload: reload()
-    case .flows:
-      guard let statistics else {
-        return Console.say("there is no directory to write the flows to; give it with --stat-dir")
-      }
-      statistics.writeFlows()
+    case .flows: outlets.writeFlows()
     }
   }
 
@@ -77,6 +58,7 @@ extension Probe {
       if observed?.refresh() ?? false { tellOfInterfaces() }
       exporting.interfaceIndexes = observed?.indexes ?? [:]
       if !flushIfWanted() { exportAndMeasure(at: liveInstant) }
+      pulse.beat()
       takeOver()
       losses.tell(parts.withLock { $0 })
       wake.wait(ExportPass.mostPause)

@@ -34,12 +34,15 @@ final class Probe: @unchecked Sendable {
 
   let peak = FlowPeak(at: .monotonicClock())
   let lastPass = Mutex(ExportPass())
-  /// Nil where no statistics files are written.
-  let statistics: StatisticsWriter?
+  let outlets: ProbeOutlets
+  private(set) lazy var sampler = StatisticsSampler { [unowned self] in gatherStatistics() }
+  private(set) lazy var health = ProbeHealth { [unowned self] in pulses }
+  /// Of the exporting thread.
+  let pulse = ThreadPulse(name: "export")
 
   /// Opens the sources; a Collector that cannot be reached is no error.
-  init(_ configuration: ProbeConfiguration, _ table: FlowTable) throws(CaptureError) {
-    statistics = configuration.statisticsDirectory.map { StatisticsWriter(directory: $0) }
+  init(_ configuration: ProbeConfiguration, _ table: FlowTable, _ outlets: ProbeOutlets) throws(CaptureError) {
+    self.outlets = outlets
     exporting = ExportingProcess(table: table)
     parts = Mutex(ProbeParts(configuration: configuration, table: table))
     // A destination's name may take a while to look up: before the first packet is captured.
@@ -181,6 +184,7 @@ final class Probe: @unchecked Sendable {
 
   /// Once a change that is under way is complete; none comes after it.
   func stop() {
+    health.end()
     changing.withLock { _ in isStopping.store(true, ordering: .relaxed) }
     for source in parts.withLock({ $0.sources }) { source.stop() }
     parts.withLock { $0.follower }?.stop()

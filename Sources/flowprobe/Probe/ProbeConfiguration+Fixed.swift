@@ -38,6 +38,8 @@ extension ProbeConfiguration {
     keep("metering-cpu", \.meteringProcessors, old, &fixed)
     keep("exportcpu", \.exportProcessor, old, &fixed)
     keep("stat-dir", \.statisticsDirectory, old, &fixed)
+    keep("metrics", \.metrics, old, &fixed)
+    keep("control", \.control, old, &fixed)
     // It counts how often its rules were used.
     if table.sampling == old.table.sampling, selection.aggregation == old.selection.aggregation {
       selection = old.selection

@@ -31,6 +31,10 @@ struct ProbeConfiguration {
   var printsJSON: Bool
   /// Where statistics files go; nil for nowhere.
   var statisticsDirectory: String?
+  /// Where metrics are served; nil for nowhere.
+  var metrics: ListeningAddress?
+  /// Nil: no control socket.
+  var control: ControlConfiguration?
   /// For each metering thread in turn; empty: they run on any.
   var meteringProcessors: [Int]
   var exportProcessor: Int?
@@ -80,7 +84,11 @@ struct ProbeConfiguration {
     self.export.sampling = sampling
     self.export.natEventCodes = netfilter.natevents ?? .rfc8158
     printsJSON = options.output.json
-    if metering.read == nil { statisticsDirectory = options.statistics.directory(exports: !destinations.isEmpty) }
+    if metering.read == nil {
+      statisticsDirectory = options.statistics.directory(exports: !destinations.isEmpty)
+      metrics = try options.statistics.metricsAddress()
+      control = options.control.configuration(exports: !destinations.isEmpty)
+    }
     meteringProcessors = try metering.meteringProcessors()
     exportProcessor = export.exportcpu < 0 ? nil : export.exportcpu
   }

@@ -8,7 +8,8 @@ internal import Glibc
 
 /// Wakes a thread that waits with a timeout.
 final class WakeUp: Sendable {
-  private let descriptor: Int32
+  /// For poll(2) beside others: readable once called, until ``clear()``.
+  let descriptor: Int32
 
   init() { descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC)) }
 
@@ -23,6 +24,11 @@ final class WakeUp: Sendable {
   func wait(_ timeout: Duration) {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     guard unsafe poll(&entry, 1, timeout.wholeMilliseconds) > 0 else { return }
+    clear()
+  }
+
+  /// Has the next wait wait again.
+  func clear() {
     var count: UInt64 = 0
     unsafe _ = read(descriptor, &count, 8)
   }

@@ -9,12 +9,15 @@ struct FlowsDump: ~Copyable {
   private let recordsMACAddresses: Bool
   private let activeTimeout: Int64
   private let inactiveTimeout: Int64
+  private let limit: Int
   private var count = 0
   private var visit = FlowTableVisit()
   private var buffer = FlowRecordBuffer()
   private var hasMore = true
 
-  init(_ program: ProbeStatistics.Program) {
+  /// - Parameter limit: how many lines there are at most.
+  init(_ program: ProbeStatistics.Program, limit: Int = .max) {
+    self.limit = limit
     recordsMACAddresses = program.recordsMACAddresses
     activeTimeout = program.expiration.activeTimeout.milliseconds
     inactiveTimeout = program.expiration.inactiveTimeout.milliseconds
@@ -24,10 +27,12 @@ struct FlowsDump: ~Copyable {
   ///
   /// - Parameter now: the table's time.
   mutating func nextLines(of table: FlowTable, at now: Timestamp) -> String? {
-    guard hasMore else { return nil }
+    guard hasMore, count < limit else { return nil }
     hasMore = table.copyActive(&visit, into: &buffer)
     var text = ""
-    for i in 0..<buffer.count { text += line(buffer[i], bucket: table.bucket(of: buffer[i].key), at: now) }
+    for i in 0..<min(buffer.count, limit - count) {
+      text += line(buffer[i], bucket: table.bucket(of: buffer[i].key), at: now)
+    }
     buffer.removeAll()
     return text
   }

@@ -54,6 +54,6 @@ struct RateMeter {
     }
     let first = samples[max(head, low - 1)]
     return Growth(
-      amount: last.total &- first.total, milliseconds: last.time.milliseconds - first.time.milliseconds)
+      amount: last.total.less(first.total), milliseconds: last.time.milliseconds - first.time.milliseconds)
   }
 }

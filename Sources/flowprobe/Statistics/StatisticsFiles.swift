@@ -72,7 +72,7 @@ struct StatisticsFiles: ~Copyable {
     if descriptor >= 0, isStillThere { return }
     if descriptor >= 0 { close(descriptor) }
     descriptor = -1
-    makeDirectories()
+    DirectoryTree.make(directory)
     let opened = unsafe Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard opened >= 0 else { throw failed() }
     guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
@@ -88,15 +88,6 @@ struct StatisticsFiles: ~Copyable {
     var (ours, named) = (stat(), stat())
     return unsafe fstat(descriptor, &ours) == 0 && stat(directory, &named) == 0
       && ours.st_ino == named.st_ino && ours.st_dev == named.st_dev
-  }
-
-  /// With its parents; open() tells what did not work.
-  private func makeDirectories() {
-    var path = directory.hasPrefix("/") ? "" : "."
-    for part in directory.split(separator: "/") {
-      path += "/\(part)"
-      if unsafe mkdir(path, 0o755) == 0 { unsafe chmod(path, 0o755) }
-    }
   }
 
   private func failed(_ code: Int32 = errno) -> StatisticsError { .system(directory, SystemError(code: code)) }

@@ -3,7 +3,8 @@
 internal import FlowMeter
 internal import Synchronization
 
-/// The thread that writes the statistics files: all but the flows once a second, and those when somebody asks.
+/// The thread that feeds the statistics' rates once a second and writes the files, where there are any: all but the
+/// flows once a second, and those when somebody asks.
 ///
 /// It reads the parts' own counters and holds nothing up: what cannot be written is told once a minute.
 final class StatisticsWriter: Sendable {
@@ -12,12 +13,13 @@ final class StatisticsWriter: Sendable {
   static let flows = "ipt_netflow_flows"
   static let prometheus = "flowprobe.prom"
 
-  private let directory: String
+  /// Nil: no files are written.
+  let directory: String?
   private let isStopping = Atomic<Bool>(false)
   private let flowsAreWanted = Atomic<Bool>(false)
   private let wake = WakeUp()
 
-  init(directory: String) { self.directory = directory }
+  init(directory: String?) { self.directory = directory }
 
   /// Has the active Flows written soon. Any thread.
   func writeFlows() {
@@ -25,7 +27,7 @@ final class StatisticsWriter: Sendable {
     wake.call()
   }
 
-  /// Ends ``run(_:table:now:)`` once it has written the last state. Any thread.
+  /// Ends ``run(_:table:now:everySecond:)`` once it has written the last state. Any thread.
   func stop() {
     isStopping.store(true, ordering: .releasing)
     wake.call()
@@ -34,19 +36,22 @@ final class StatisticsWriter: Sendable {
   /// Writes until ``stop()``.
   ///
   /// - Parameters:
-  ///   - gather: asked for the statistics about once a second.
+  ///   - sampler: ticks once a second.
   ///   - table: asked for the table when its flows are to be written.
   ///   - now: the table's time.
-  func run(_ gather: () -> ProbeStatistics, table: () -> FlowTable, now: () -> Timestamp) {
-    var round = Round(directory)
+  ///   - everySecond: called with each tick.
+  func run(
+    _ sampler: StatisticsSampler, table: () -> FlowTable, now: () -> Timestamp, everySecond: () -> Void = {}
+  ) {
+    var round = Round(directory, sampler)
     while !isStopping.load(ordering: .acquiring) {
-      round.write(gather)
+      round.tick(everySecond)
       if flowsAreWanted.exchange(false, ordering: .acquiring) {
-        round.writeFlows(table(), now, gather) { !isStopping.load(ordering: .relaxed) }
+        round.writeFlows(table(), now, everySecond) { !isStopping.load(ordering: .relaxed) }
       }
       wake.wait(.milliseconds(round.pause))
     }
-    round.writeLast(gather)
+    round.writeLast()
   }
 }
 
@@ -54,33 +59,39 @@ final class StatisticsWriter: Sendable {
 private struct Round: ~Copyable {
   private static let interval: Int64 = 1000
 
+  private let sampler: StatisticsSampler
+  private let writesFiles: Bool
   private var files: StatisticsFiles
-  private var meters = ProbeMeters()
   private var next = Timestamp.monotonicClock()
   private var told: (error: StatisticsError, next: Timestamp)?
 
-  init(_ directory: String) { files = StatisticsFiles(directory: directory) }
+  init(_ directory: String?, _ sampler: StatisticsSampler) {
+    self.sampler = sampler
+    writesFiles = directory != nil
+    files = StatisticsFiles(directory: directory ?? "")
+  }
 
   /// Milliseconds to the next second.
   var pause: Int64 { max(0, next.milliseconds - Timestamp.monotonicClock().milliseconds) }
 
   /// Where a second has passed.
-  mutating func write(_ gather: () -> ProbeStatistics) {
+  mutating func tick(_ everySecond: () -> Void) {
     let now = Timestamp.monotonicClock()
     guard now >= next else { return }
     next = max(now, next).advanced(byMilliseconds: Self.interval)
-    write(gather())
+    let (statistics, rates) = sampler.tick()
+    everySecond()
+    write(statistics, rates)
   }
 
-  mutating func writeLast(_ gather: () -> ProbeStatistics) {
-    var statistics = gather()
+  mutating func writeLast() {
+    var (statistics, rates) = sampler.tick()
     statistics.isRunning = false
-    write(statistics)
+    write(statistics, rates)
   }
 
-  private mutating func write(_ statistics: ProbeStatistics) {
-    meters.note(statistics)
-    let rates = meters.rates
+  private mutating func write(_ statistics: ProbeStatistics, _ rates: ProbeRates) {
+    guard writesFiles else { return }
     do throws(StatisticsError) {
       try files.replace(StatisticsWriter.proc, by: ProcStatistics.text(statistics, rates))
       try files.replace(StatisticsWriter.snmp, by: SNMPStatistics.text(statistics, rates))
@@ -91,18 +102,19 @@ private struct Round: ~Copyable {
     }
   }
 
-  /// May take a while: the other files go on meanwhile.
+  /// May take a while: the rest goes on meanwhile.
   mutating func writeFlows(
-    _ table: FlowTable, _ now: () -> Timestamp, _ gather: () -> ProbeStatistics, while goesOn: () -> Bool
+    _ table: FlowTable, _ now: () -> Timestamp, _ everySecond: () -> Void, while goesOn: () -> Bool
   ) {
+    guard writesFiles else { return }
     do throws(StatisticsError) {
       var file = try files.begin(StatisticsWriter.flows)
-      var dump = FlowsDump(gather().program)
+      var dump = FlowsDump(sampler.statistics.program)
       var isWritten = file.write(dump.heading)
       while isWritten, let lines = dump.nextLines(of: table, at: now()) {
         guard goesOn() else { return files.abandon(file) }
         isWritten = file.write(lines)
-        write(gather)
+        tick(everySecond)
       }
       try files.finish(file)
     } catch {
