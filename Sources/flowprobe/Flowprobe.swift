@@ -14,7 +14,7 @@ struct Flowprobe: ParsableCommand {
     commandName: "flowprobe",
     abstract: "Meters IP packets into flows and exports them as IPFIX, NetFlow v9 or v5.",
     version: version,
-    subcommands: [Meter.self, Control.self, ListFields.self, Import.self, SNMP.self],
+    subcommands: [Meter.self, Top.self, Control.self, ListFields.self, Import.self, SNMP.self],
     defaultSubcommand: Meter.self)
 
   /// The command line, what its files say in front.
@@ -49,6 +49,7 @@ struct Meter: ParsableCommand {
       flowprobe --natevents [--dest LIST] [OPTIONS]
       flowprobe -r FILE [--dest LIST] [OPTIONS] [FILTER WORDS]
       flowprobe --config FILE [OPTIONS]
+      flowprobe top [--control PATH]
       flowprobe ctl [--control PATH] COMMAND
       flowprobe import FILE ...
       flowprobe list-fields
