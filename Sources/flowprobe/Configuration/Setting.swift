@@ -89,11 +89,19 @@ struct Setting: Sendable {
     return kept
   }
 
+  /// A text without what it has in front as a sysctl, and with dashes.
+  private static func plain(_ text: some StringProtocol) -> String {
+    let prefix = "net.netflow."
+    return (text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : String(text)).replacing("_", with: "-")
+  }
+
+  /// Whether it is no setting but ipt_NETFLOW's sysctl that exports all Flows.
+  static func isFlush(_ text: some StringProtocol) -> Bool { plain(text) == "flush" }
+
   /// The setting that an operator means: by the option's name, or as it is among the kernel module's parameters or
   /// sysctls.
   static func named(_ text: some StringProtocol) throws(ChangeRefusal) -> Setting {
-    let prefix = "net.netflow."
-    var name = (text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : String(text)).replacing("_", with: "-")
+    var name = plain(text)
     if name == "destination" { name = "dest" }
     if let setting = all.first(where: { $0.option == name }) { return setting }
     throw ChangeRefusal(

@@ -46,7 +46,7 @@ extension Probe {
       ) { words throws(ControlRefusal) in
         ControlAnswer(TalkersVisit(try TalkersQuery(words), in: self.table) { clock.now }.next)
       },
-    ]
+    ] + controlChanges
   }
 
   private static func limit(_ words: [Substring]) throws(ControlRefusal) -> Int {
