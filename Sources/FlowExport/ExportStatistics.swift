@@ -4,8 +4,9 @@ public import FlowMeter
 
 /// What was exported to one destination. Counters are totals since the start.
 ///
-/// `taken from the table = sent + lost + notRepresentable + pending`, in flows, packets and octets. A record counts as
-/// sent when the network took it; what happens to a datagram later nobody tells, except by ``refusals``.
+/// `given = sent + lost + notRepresentable + filtered + pending`, in flows, packets and octets: a destination is given all
+/// Flow Records that leave the table, a member of a group its share. A record counts as sent when the network took it; what
+/// happens to a datagram later nobody tells, except by ``refusals``.
 public struct ExportStatistics: Sendable {
   /// Flow Records sent and what they count.
   public var sent = FlowTotals()
@@ -21,10 +22,16 @@ public struct ExportStatistics: Sendable {
   public var refusals: UInt64 = 0
   /// Flow Records that the protocol cannot carry: IPv6 in NetFlow v5.
   public var notRepresentable = FlowTotals()
+  /// Flow Records that the destination's filter does not take; they are no loss.
+  public var filtered = FlowTotals()
+  /// Flow Records that waited for their message to fill when these figures were taken.
+  public var pending = FlowTotals()
   /// NAT events: sent, those whose message could not be sent, and those that the protocol cannot carry.
   public var natEvents = EventTotals()
   /// Whether there is a socket now.
   public var isConnected = false
+  /// Whether records go there now; of a member of a group that may change.
+  public var isInUse = true
   /// How often a socket could not be opened, bound or connected, or the name had no address.
   public var failedAttempts: UInt64 = 0
   /// Templates announced so far, those of options included; all of them are refreshed.
@@ -50,6 +57,8 @@ public struct EventTotals: Hashable, Sendable {
   public var lost: UInt64 = 0
   /// Of IPv6 in NetFlow v5.
   public var notRepresentable: UInt64 = 0
+  /// Those that the destination's filter does not take.
+  public var filtered: UInt64 = 0
 
   public init() {}
 }

@@ -8,14 +8,21 @@ internal import FlowMeter
 struct ExportOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Export to these collectors: address[:port][@source][%device], apart by commas; may be given several times.",
-      valueName: "list"))
+      """
+      Export to these collectors: address[:port][@source][%device], apart by commas; may be given several times. \
+      Parameters of its own: udp://address?name=value&name=value with \
+      protocol, records=flows+nat+options, profile, filter, engine-id, refresh-rate, timeout-rate, export-rate, sndbuf. \
+      Groups: hash(list), round-robin(list), failover(list), mirror(list).
+      """, valueName: "list"))
   var dest: [String] = []
 
   @Option(
     name: .customLong("protocol"),
-    help: ArgumentHelp("10 or ipfix, 9 or v9, 5 or v5.", valueName: "protocol"))
-  var exportProtocol = ExportProtocol.ipfix
+    help: ArgumentHelp("\(ExportProtocol.words).", valueName: "protocol"))
+  var exportProtocol = ExportConfiguration().exportProtocol
+
+  @Option(help: ArgumentHelp("Which fields collectors get, by what they are; see list-fields.", valueName: "profile"))
+  var profile = ExportConfiguration().profile
 
   @Option(
     name: .customLong("engine-id"),
@@ -64,13 +71,18 @@ struct ExportOptions: ParsableArguments {
   static let fileExportRate = 1000
 
   func validate() throws {
-    _ = try destinations()
-    _ = try interfaceIndexRules()
-    try MeteringOptions.check("--refresh-rate", refreshRate, 1...1_000_000)
-    try MeteringOptions.check("--timeout-rate", timeoutRate, 1...10_000)
+    try MeteringOptions.check("--refresh-rate", refreshRate, ExportConfiguration.refreshRates)
+    try MeteringOptions.check("--timeout-rate", timeoutRate, ExportConfiguration.timeoutRates)
     try MeteringOptions.check("--exportcpu", exportcpu, -1...MeteringOptions.lastProcessor)
-    try MeteringOptions.check("--sndbuf", sndbuf, 0...Int(Int32.max))
-    try MeteringOptions.check("--export-rate", exportRate ?? 0, 0...1_000_000_000)
+    try MeteringOptions.check("--sndbuf", sndbuf, ExportConfiguration.sendBuffers)
+    try MeteringOptions.check("--export-rate", exportRate ?? 0, ExportConfiguration.exportRates)
+    guard profile.suits(exportProtocol) else {
+      throw ValidationError(
+        "--profile \(profile.rawValue) is of IPFIX and --protocol \(exportProtocol.rawValue) is not; give one of the two."
+      )
+    }
+    _ = try destinations(configuration(readsFile: false))
+    _ = try interfaceIndexRules()
   }
 
   func interfaceIndexRules() throws -> InterfaceIndexRules? {
@@ -81,21 +93,21 @@ struct ExportOptions: ParsableArguments {
     }
   }
 
-  func destinations() throws -> [CollectorAddress] {
-    var list: [CollectorAddress] = []
-    for text in dest {
-      do throws(AddressError) {
-        for address in try CollectorAddress.list(text) { list.appendUnlessRepeated(address) }
-      } catch {
-        throw ValidationError(error.description)
-      }
+  /// - Parameter defaults: what holds where a destination does not say otherwise: ``configuration(readsFile:)``,
+  ///   complete.
+  func destinations(_ defaults: ExportConfiguration) throws -> [DestinationEntry] {
+    guard !dest.isEmpty else { return [] }
+    do throws(AddressError) {
+      return try DestinationEntry.list(dest, defaults: defaults)
+    } catch {
+      throw ValidationError(error.description)
     }
-    return list
   }
 
   func configuration(readsFile: Bool) -> ExportConfiguration {
     var configuration = ExportConfiguration()
     configuration.exportProtocol = exportProtocol
+    configuration.profile = profile
     configuration.observationDomain = engineID ?? MachineIdentity.observationDomain
     configuration.refreshRate = refreshRate
     configuration.timeoutRate = timeoutRate
@@ -107,18 +119,13 @@ struct ExportOptions: ParsableArguments {
 }
 
 extension ExportProtocol: ExpressibleByArgument {
-  public init?(argument: String) {
-    switch argument.lowercased() {
-    case "10", "v10", "ipfix": self = .ipfix
-    case "9", "v9": self = .netFlow9
-    case "5", "v5": self = .netFlow5
-    default: return nil
-    }
-  }
+  public init?(argument: String) { self.init(word: argument) }
 
   public var defaultValueDescription: String { "\(rawValue)" }
   public static var allValueStrings: [String] { ["10", "9", "5"] }
 }
+
+extension FieldProfile: ExpressibleByArgument {}
 
 /// How flows are shown where they are not exported.
 struct OutputOptions: ParsableArguments {

@@ -52,7 +52,7 @@ struct Meter: ParsableCommand {
       flowprobe top [--control PATH]
       flowprobe ctl [--control PATH] COMMAND
       flowprobe import FILE ...
-      flowprobe list-fields
+      flowprobe list-fields [--profile PROFILE]
       flowprobe snmp [--stat-dir DIRECTORY]
       """,
     discussion: """
@@ -103,6 +103,14 @@ struct Meter: ParsableCommand {
     guard export.snmpRules.isEmpty || metering.read == nil else {
       throw ValidationError("--snmp-rules go by the names of this machine's interfaces; a file's packets have none.")
     }
+    let destinations = try export.destinations(export.configuration(readsFile: metering.read != nil))
+    let needsEvents = destinations.flatMap(\.destinations).first {
+      $0.configuration.records.isDisjoint(with: [.flows, .options])
+    }
+    if let needsEvents, netfilter.natevents == nil {
+      throw ValidationError(
+        "\(needsEvents) is to get NAT events alone, and none are made; give --natevents, or other records.")
+    }
     if output.json, !export.dest.isEmpty {
       throw ValidationError("--json prints flows and --dest exports them; give one of the two.")
     }
@@ -143,8 +151,11 @@ struct ListFields: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list-fields", abstract: "Prints the information elements that are exported, and exits.")
 
+  @Option(help: ArgumentHelp("Those of this profile.", valueName: "profile"))
+  var profile = ExportConfiguration().profile
+
   func run() {
-    let list = FlowFields.list
+    let list = FlowFields.list(of: profile)
     let width = list.reduce(0) { max($0, $1.name.count) }
     print("element  \("name".padded(to: -width))  octets  IPFIX  v9")
     for field in list {

@@ -73,29 +73,6 @@ struct CollectorAddressTests {
   }
 
   @Test(
-    "entries of a list are apart by any run of spaces, commas, semicolons, tabs and line ends",
-    arguments: [
-      "192.0.2.1,192.0.2.2", "192.0.2.1 192.0.2.2", "192.0.2.1;192.0.2.2", "192.0.2.1\t192.0.2.2",
-      "192.0.2.1\n192.0.2.2\n", " ,192.0.2.1 ,; \t\n 192.0.2.2;; ",
-    ])
-  func lists(text: String) throws {
-    #expect(try CollectorAddress.list(text).map(\.description) == ["192.0.2.1:2055", "192.0.2.2:2055"])
-  }
-
-  @Test("a destination that is named twice is kept once, where it stood first")
-  func duplicates() throws {
-    let list = try CollectorAddress.list("192.0.2.2,192.0.2.1:2055,192.0.2.2:2055,192.0.2.1,192.0.2.1:2056")
-    #expect(list.map(\.description) == ["192.0.2.2:2055", "192.0.2.1:2055", "192.0.2.1:2056"])
-    #expect(try CollectorAddress.list("2001:db8::1 [2001:db8:0::1]:2055").count == 1)
-  }
-
-  @Test("a repeated address and port is dropped whatever it is sent from, as ipt_NETFLOW does")
-  func duplicatesOfOtherSource() throws {
-    let list = try CollectorAddress.list("192.0.2.1:2055 192.0.2.1:2055@198.51.100.7 192.0.2.1%eth0")
-    #expect(list.map(\.description) == ["192.0.2.1:2055"])
-  }
-
-  @Test(
     "what cannot be understood is refused with its reason",
     arguments: [
       ("192.0.2.1:0", "'0' is no port"), ("192.0.2.1:65536", "'65536' is no port"),
@@ -122,15 +99,5 @@ struct CollectorAddressTests {
       #expect(error.description.hasPrefix("cannot use destination '\(entry)': "))
       #expect(error.description.hasSuffix("such as 192.0.2.1:2055 or [2001:db8::1]:2055"))
     }
-  }
-
-  @Test("a list without entries is refused", arguments: ["", " ", ",;\n"])
-  func emptyList(text: String) {
-    #expect(throws: AddressError(entry: text, reason: "it is empty")) { try CollectorAddress.list(text) }
-  }
-
-  @Test("one entry that cannot be understood makes the list unusable")
-  func partlyWrongList() {
-    #expect(throws: AddressError.self) { try CollectorAddress.list("192.0.2.1,192.0.2.2:99999") }
   }
 }

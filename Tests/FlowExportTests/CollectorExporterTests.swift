@@ -16,13 +16,15 @@ struct CollectorExporterTests {
 
   private func exporter(
     to destination: String, _ version: ExportProtocol = .ipfix, number: Int = 0, ownSessions: OwnSessions? = nil,
-    interfaces: Interfaces = Interfaces(), events: Events = Events()
+    interfaces: Interfaces = Interfaces(), events: Events = Events(),
+    _ change: (inout ExportConfiguration) -> Void = { _ in }
   ) throws -> CollectorExporter {
     var configuration = ExportConfiguration()
     configuration.exportProtocol = version
     configuration.exportRate = 0
+    change(&configuration)
     return CollectorExporter(
-      to: try CollectorAddress(destination), configuration, number: number, ownSessions: ownSessions,
+      to: ExportDestination(try CollectorAddress(destination), configuration), number: number, ownSessions: ownSessions,
       context: {
         var context = ExporterContext()
         context.interfaces = interfaces.list
@@ -141,6 +143,67 @@ struct CollectorExporterTests {
     #expect(exporter.statistics.notRepresentable == FlowTotals(flows: 1, packets: 10, octets: 5000))
   }
 
+  @Test("a destination gets the records that it is to have, and templates of these alone")
+  func records() throws {
+    let event = Sample.sourceTranslated
+    for (records, flows, options, templates) in [
+      (ExportedRecords.flows, 2, 0, 1), (.natEvents, 1, 0, 1), (.options, 0, 6, 7), (.all, 3, 6, 9),
+      ([.flows, .natEvents], 3, 0, 2),
+    ] {
+      let receiver = try #require(LoopbackReceiver(.v4))
+      let exporter = try exporter(to: "127.0.0.1:\(receiver.address.port)") { $0.records = records }
+      for _ in 0..<2 {
+        exporter.begin(at: Sample.instant)
+        withBuffer([Sample.tcp]) { exporter.consume($0, at: Sample.instant) }
+        exporter.flush(at: Sample.instant)
+      }
+      exporter.consume([event], at: Sample.instant)
+      exporter.flush(at: Sample.instant)
+      let collector = WireCollector(receiver.receive(Int(exporter.statistics.messages)))
+      #expect(collector.problems == [])
+      #expect((collector.flows, collector.options) == (flows, options), "\(records)")
+      #expect(collector.templates.count == templates)
+      #expect(exporter.statistics.templates == templates)
+      #expect(receiver.isEmpty)
+    }
+  }
+
+  @Test("what the filter does not take is counted and is no loss")
+  func filtered() throws {
+    let receiver = try #require(LoopbackReceiver(.v4))
+    let exporter = try exporter(to: "127.0.0.1:\(receiver.address.port)", .netFlow5) {
+      $0.filter = try? FlowFilter("tcp or ip6")
+    }
+    exporter.begin(at: Sample.instant)
+    withBuffer([Sample.tcp, Sample.udp6, Sample.ipv4(.udp), Sample.tcp]) { exporter.consume($0, at: Sample.instant) }
+    exporter.consume([Sample.sourceTranslated, Sample.destinationTranslated], at: Sample.instant)
+    exporter.flush(at: Sample.instant)
+    let statistics = exporter.statistics
+    #expect(statistics.sent.flows == 2)
+    #expect(statistics.filtered == FlowTotals(flows: 1, packets: 10, octets: 5000))
+    #expect(statistics.notRepresentable.flows == 1)
+    #expect((statistics.natEvents.sent, statistics.natEvents.filtered) == (1, 1))
+    #expect(statistics.lost == FlowTotals())
+    #expect(receiver.receive()?.number(2, 2) == 3)
+  }
+
+  @Test("while a message fills, what is in it is told as pending")
+  func pending() throws {
+    let receiver = try #require(LoopbackReceiver(.v4))
+    for version in [ExportProtocol.netFlow5, .ipfix] {
+      let exporter = try exporter(to: "127.0.0.1:\(receiver.address.port)", version)
+      exporter.begin(at: Sample.instant)
+      // More than a batch holds: what is over waits.
+      withBuffer(Array(repeating: Sample.tcp, count: 5000)) { exporter.consume($0, at: Sample.instant) }
+      let statistics = exporter.statistics
+      #expect(statistics.pending.flows > 0 && statistics.sent.flows > 0)
+      #expect(statistics.pending.packets == statistics.pending.flows * 10)
+      exporter.flush(at: Sample.instant)
+      #expect(exporter.statistics.pending == FlowTotals())
+      #expect(exporter.statistics.sent.flows == 5000)
+    }
+  }
+
   @Test("each destination has a sequence and templates of its own")
   func twoDestinations() throws {
     let receivers = [try #require(LoopbackReceiver(.v4)), try #require(LoopbackReceiver(.v4))]
@@ -220,7 +283,7 @@ struct CollectorExporterTests {
 
   @Test("what an operator is told names the destination, the reason and how often")
   func events() throws {
-    let destination = try CollectorAddress("192.0.2.1")
+    let destination = ExportDestination(try CollectorAddress("192.0.2.1"), ExportConfiguration())
     #expect(
       ExportEvent.cannotSend(destination: destination, reason: "no route to host", times: 1).description
         == "cannot send to collector 192.0.2.1:2055: no route to host")

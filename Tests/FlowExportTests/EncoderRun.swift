@@ -17,7 +17,8 @@ final class EncoderRun {
 
   init(
     _ version: ExportProtocol, limit: Int? = nil, domain: UInt32 = 7, refreshRate: Int = 20, timeoutRate: Int = 30,
-    sampling: Sampling? = nil, natEventCodes: NATEventCodes = .rfc8158
+    sampling: Sampling? = nil, natEventCodes: NATEventCodes = .rfc8158,
+    _ change: (inout ExportConfiguration) -> Void = { _ in }
   ) {
     var configuration = ExportConfiguration()
     configuration.exportProtocol = version
@@ -26,6 +27,7 @@ final class EncoderRun {
     configuration.timeoutRate = timeoutRate
     configuration.sampling = sampling
     configuration.natEventCodes = natEventCodes
+    change(&configuration)
     encoder = configuration.makeEncoder()
     if let limit { encoder.messageLimit = limit }
   }

@@ -38,6 +38,15 @@ final class LoopbackReceiver {
     unsafe _ = peer.withSocketAddress { unsafe connect(descriptor, $0, $1) }
   }
 
+  /// Ends ``refuseOthers()``.
+  func takeAll() {
+    var nobody = sockaddr()
+    nobody.sa_family = sa_family_t(AF_UNSPEC)
+    unsafe connect(descriptor, &nobody, socklen_t(MemoryLayout<sockaddr>.size))
+    // What the kernel bound for the connection alone goes with it.
+    unsafe _ = address.withSocketAddress { unsafe bind(descriptor, $0, $1) }
+  }
+
   /// The next datagram; nil where none comes.
   func receive() -> [UInt8]? {
     unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 65_536) { buffer in

@@ -12,7 +12,8 @@ struct NATEventExportTests {
     configuration.exportProtocol = version
     configuration.exportRate = 0
     return CollectorExporter(
-      to: try CollectorAddress(destination), configuration, number: 0, context: { ExporterContext() }, report: { _ in })
+      to: ExportDestination(try CollectorAddress(destination), configuration), number: 0,
+      context: { ExporterContext() }, report: { _ in })
   }
 
   private func pass(_ exporter: CollectorExporter, _ records: [FlowRecord], _ events: [NATEvent]) {

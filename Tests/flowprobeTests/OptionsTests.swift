@@ -52,7 +52,7 @@ struct OptionsTests {
     #expect(options.expiration.inactiveTimeout == .seconds(30))
     #expect(options.maxflows == 1000)
     #expect(options.fragments == .zero)
-    #expect(try meter.export.destinations().map(\.description) == ["192.0.2.1:2055"])
+    #expect(try meter.configuration.destinations.map(\.description) == ["192.0.2.1:2055"])
     let export = meter.export.configuration(readsFile: false)
     #expect(export.exportProtocol == .netFlow9)
     #expect(export.observationDomain == 4_294_967_295)
@@ -107,8 +107,24 @@ struct OptionsTests {
     let meter = try Flowprobe.parseAsRoot([
       "-i", "eth0", "--dest", "192.0.2.1,[2001:db8::1]:4739", "--dest", "192.0.2.2 192.0.2.1:2055",
     ])
-    let list = try (meter as? Meter)?.export.destinations().map(\.description)
+    let list = try (meter as? Meter)?.configuration.destinations.map(\.description)
     #expect(list == ["192.0.2.1:2055", "[2001:db8::1]:4739", "192.0.2.2:2055"])
+  }
+
+  @Test("what a destination does not say the options say, and what they derive from others too")
+  func destinationDefaults() throws {
+    let meter = try #require(
+      try metering(
+        "--natevents legacy --sampler r:10 --protocol 9 --profile nfdump --engine-id 7"
+          + " --dest 192.0.2.1?protocol=10,hash(192.0.2.2?engine-id=8,192.0.2.3)"))
+    let configurations = try meter.configuration.destinations.flatMap { $0.destinations.map(\.configuration) }
+    #expect(configurations.map(\.exportProtocol) == [.ipfix, .netFlow9, .netFlow9])
+    #expect(configurations.map(\.observationDomain) == [7, 8, 7])
+    #expect(configurations.allSatisfy { $0.profile == .nfdump && $0.natEventCodes == .legacy })
+    #expect(configurations.allSatisfy { $0.sampling?.interval == 10 && $0.exportRate == 10_000 })
+    let file = try #require(try metering("-r f --dest 192.0.2.1,192.0.2.2?export-rate=7"))
+    #expect(
+      try file.configuration.destinations.flatMap { $0.destinations.map(\.configuration.exportRate) } == [1000, 7])
   }
 
   @Test("a file is exported at 1000 messages a second, live traffic at 10000, unless told otherwise")

@@ -78,4 +78,23 @@ struct PrometheusTextTests {
     #expect(lines.contains(#"flowprobe_metered_packets_total{source="a\"b\\c"} 95000"#))
     #expect(!lines.contains { $0.hasPrefix("flowprobe_nat_") })
   }
+
+  @Test("what a filter did not take, and which member of a group is in use, have metrics of their own")
+  func groups() {
+    var statistics = StatisticsSample.statistics
+    statistics.destinations[0].export.filtered = FlowTotals(flows: 5, packets: 6, octets: 7)
+    statistics.destinations[0].export.natEvents.filtered = 8
+    #expect(!lines(statistics).contains { $0.hasPrefix("flowprobe_export_in_use") })
+    for place in 0..<2 { statistics.destinations[place].group = "failover(a:1,b:2)" }
+    statistics.destinations[1].export.isInUse = false
+    let lines = lines(statistics)
+    for expected in [
+      #"flowprobe_export_filtered_flows_total{destination="127.0.0.1:2055"} 5"#,
+      #"flowprobe_export_filtered_nat_events_total{destination="127.0.0.1:2055"} 8"#,
+      #"flowprobe_export_in_use{destination="127.0.0.1:2055",group="failover(a:1,b:2)"} 1"#,
+      #"flowprobe_export_in_use{destination="[2001:db8::1]:2055@[2001:db8::2]%eth0",group="failover(a:1,b:2)"} 0"#,
+    ] {
+      #expect(lines.contains(expected), "\(expected)")
+    }
+  }
 }

@@ -17,6 +17,14 @@ struct RefusalTests {
       ("-i eth0 --json --dest 192.0.2.1", "--json prints flows and --dest exports them; give one of the two."),
       ("-i eth0 --dest 192.0.2.300", "cannot use destination '192.0.2.300'"),
       ("-i eth0 --dest ,", "cannot use destination ','"),
+      (
+        "-i eth0 --dest 192.0.2.1?protocol=4",
+        "cannot use destination '192.0.2.1?protocol=4': '4' cannot be its protocol"
+      ),
+      ("-i eth0 --dest 192.0.2.1?filter=vlan", "no VLAN support for Raw IP; see 'man pcap-filter'"),
+      ("-i eth0 --dest 192.0.2.1?records=nat", "192.0.2.1:2055 is to get NAT events alone, and none are made"),
+      ("-i eth0 --profile nprobe", "--profile"), ("-i eth0 --profile rfc --protocol 9", "--profile rfc is of IPFIX"),
+      ("-i eth0 --profile rfc --dest 192.0.2.1?protocol=9", "the profile rfc is of IPFIX, and it has NetFlow v9"),
       ("-i eth0 --protocol 8", "--protocol"), ("-i eth0 --protocol netflow", "--protocol"),
       ("-i eth0 --fragments drop", "--fragments"), ("-i eth0 --engine-id -1", "--engine-id"),
       ("-i eth0 --engine-id 4294967296", "--engine-id"), ("-i eth0 --maxflows many", "--maxflows"),

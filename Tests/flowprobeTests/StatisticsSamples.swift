@@ -89,8 +89,7 @@ enum StatisticsSample {
     (statistics.pass.pause, statistics.pass.records, statistics.pass.processor) = (25, 42, 1)
     var connected = ExportStatistics()
     connected.sent = statistics.table.taken
-    connected.sent.packets -= 28
-    connected.sent.octets -= 6716
+    connected.pending = FlowTotals(flows: 3, packets: 28, octets: 6716)
     (connected.messages, connected.octets, connected.templates) = (402, 500_000, 7)
     (connected.isConnected, connected.sendBuffer) = (true, 212_992)
     (connected.sendQueue, connected.sendQueuePeak) = (1, 2305)

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("The summary")
 struct SummaryTests {
-  private let destination = try! CollectorAddress("192.0.2.1")
+  private let destination = ExportDestination(try! CollectorAddress("192.0.2.1"), ExportConfiguration())
 
   private func metered(_ change: (inout MeteringStatistics) -> Void = { _ in }) -> MeteringStatistics {
     var statistics = MeteringStatistics()
@@ -106,6 +106,7 @@ struct SummaryTests {
   @Test("what did not reach a destination is told by its cause")
   func notExported() {
     var statistics = ExportStatistics()
+    statistics.filtered = FlowTotals(flows: 20, packets: 30, octets: 40)
     statistics.notRepresentable = FlowTotals(flows: 1, packets: 2, octets: 3)
     statistics.lost = FlowTotals(flows: 4, packets: 5, octets: 6)
     statistics.errors = [.other: 8, .bufferFull: 7, .connect: 9]
@@ -113,6 +114,7 @@ struct SummaryTests {
     #expect(
       Summary.lines(statistics, destination) == [
         "exported to 192.0.2.1:2055: 0 flows, 0 packets, 0 octets in 0 messages",
+        "filtered out for 192.0.2.1:2055: 20 flows, 30 packets, 40 octets",
         "not exported to 192.0.2.1:2055: 1 flows, 2 packets, 3 octets of IPv6, which NetFlow v5 cannot carry",
         "lost on the way to 192.0.2.1:2055: 4 flows, 5 packets, 6 octets"
           + " (messages not sent: 7 bufferFull, 9 connect, 8 other)",

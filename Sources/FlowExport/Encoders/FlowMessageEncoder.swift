@@ -82,7 +82,7 @@ extension ExportConfiguration {
   func makeEncoder() -> any MessageEncoder {
     let templates = TemplateConfiguration(
       domain: observationDomain, refreshRate: refreshRate, refreshInterval: Int64(timeoutRate) * 60_000,
-      natEventCodes: natEventCodes, sampling: sampling)
+      natEventCodes: natEventCodes, sampling: sampling, rules: profile.rules, hasOptions: records.contains(.options))
     return switch exportProtocol {
     case .netFlow5:
       NetFlow5Encoder(

@@ -17,6 +17,9 @@ protocol MessageEncoder: AnyObject {
   /// How many templates have been made.
   var templateCount: Int { get }
 
+  /// Flow Records that wait for their message to fill.
+  var pending: FlowTotals { get }
+
   /// Adds Flow Records from `next` on, until none is left or the batch is full; a message that is full goes to the
   /// batch.
   ///
@@ -39,7 +42,7 @@ protocol MessageEncoder: AnyObject {
   /// - Returns: whether nothing is pending any more; else empty the batch and call again.
   func flush(at instant: ExportInstant, to batch: inout MessageBatch) -> Bool
 
-  /// Adds options records, in messages of their own. NetFlow v5 has none.
+  /// Adds options records, in messages of their own; none of a kind that has no template. NetFlow v5 has none.
   func append(
     _ kind: OptionsKind, _ records: [ExporterOptions], at instant: ExportInstant, to batch: inout MessageBatch)
 

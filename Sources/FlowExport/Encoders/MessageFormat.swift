@@ -27,7 +27,7 @@ protocol MessageFormat: Sendable {
   func writeOptionsTemplateHeader<Record>(_ template: Template<Record>, to buffer: inout MessageBuffer)
 
   /// The scope of an options record as the format says it.
-  func scopeField(_ scope: OptionsScope) -> Field<ExporterOptions>
+  func scopeFields(_ scope: OptionsScope) -> [Field<ExporterOptions>]
 }
 
 /// IPFIX (RFC 7011).
@@ -69,11 +69,17 @@ struct IPFIXFormat: MessageFormat {
     buffer.append(UInt16(template.scopeCount))
   }
 
-  func scopeField(_ scope: OptionsScope) -> Field<ExporterOptions> {
+  func scopeFields(_ scope: OptionsScope) -> [Field<ExporterOptions>] {
     switch scope {
-    case .observationDomain: Field(149, "observationDomainId", \.domain)
-    case .exportingProcess: Field(144, "exportingProcessId", \.domain)
-    case .selector: FlowFields.selectorID()
+    case .observationDomain: [Field(149, "observationDomainId", \.domain)]
+    case .exportingProcess: [Field(144, "exportingProcessId", \.domain)]
+    case .selector: [FlowFields.selectorID()]
+    case .interface: [Field(10, "ingressInterface", \.interfaceIndex)]
+    case .element:
+      [
+        Field(346, "privateEnterpriseNumber") { _ in FlowFields.markElement.enterprise },
+        Field(303, "informationElementId") { _ in FlowFields.markElement.id },
+      ]
     }
   }
 }
@@ -124,7 +130,7 @@ struct NetFlow9Format: MessageFormat {
   }
 
   /// Scope type 1, System.
-  func scopeField(_ scope: OptionsScope) -> Field<ExporterOptions> { Field(1, "System", \.domain) }
+  func scopeFields(_ scope: OptionsScope) -> [Field<ExporterOptions>] { [Field(1, "System", \.domain)] }
 }
 
 /// What the values of an options record apply to.
@@ -135,4 +141,8 @@ enum OptionsScope: Sendable {
   case exportingProcess
   /// selectorId: what was sampled. Of IPFIX only.
   case selector
+  /// ingressInterface. Of IPFIX only.
+  case interface
+  /// privateEnterpriseNumber and informationElementId (RFC 5610 section 3.9). Of IPFIX only.
+  case element
 }

@@ -11,6 +11,7 @@ final class NetFlow5Encoder: MessageEncoder {
 
   var messageLimit: Int
   let templateCount = 0
+  var pending: FlowTotals { flows }
   /// The low octet of the Observation Domain: v5 has no room for more.
   private let engineID: UInt8
   /// Mode, 1 deterministic or 2 random, in two bits, and interval in fourteen; 0 where nothing is sampled.

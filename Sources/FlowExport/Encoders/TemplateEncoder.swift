@@ -14,6 +14,10 @@ struct TemplateConfiguration: Sendable {
   var natEventCodes: NATEventCodes
   /// Where something is sampled, records have the number of the sampler, and options tell of it.
   var sampling: Sampling?
+  /// What the destination's profile changes of the fields.
+  var rules: FieldRules
+  /// Whether there are options records.
+  var hasOptions: Bool
 }
 
 /// Messages of NetFlow v9 or IPFIX.
@@ -27,12 +31,17 @@ final class TemplateEncoder: MessageEncoder {
 
   var messageLimit: Int
   var templateCount: Int { templateSets.count }
+  var pending: FlowTotals {
+    var totals = FlowTotals()
+    for place in 0..<pendingSets.count { totals.add(pendingSets[place].flows) }
+    return totals
+  }
   private let format: any MessageFormat
   private let configuration: TemplateConfiguration
   var sequence: UInt32 = 0
   private var message = MessageBuffer(capacity: MessageBatch.longestMessage)
 
-  private let pending = PendingSets()
+  private let pendingSets = PendingSets()
   /// By ``NATEventShape``; nil before the first event of the shape.
   private var pendingEvents = [PendingEvents?](repeating: nil, count: NATEventShape.allCases.count)
   private var optionsTemplates: [(kind: OptionsKind, template: Template<ExporterOptions>)] = []
@@ -46,7 +55,8 @@ final class TemplateEncoder: MessageEncoder {
     self.configuration = configuration
     self.messageLimit = messageLimit
     // The first sets of a refresh are those of the options, whose records do not wait for its end.
-    for kind in OptionsKind.kinds(of: configuration.sampling, in: format.dialect) {
+    guard configuration.hasOptions else { return }
+    for kind in OptionsKind.kinds(of: configuration.sampling, in: format.dialect, configuration.rules) {
       let template = makeTemplate(kind)
       optionsTemplates.append((kind, template))
       templateSets.add(format.templateSet(template))
@@ -64,11 +74,11 @@ final class TemplateEncoder: MessageEncoder {
     while next < count, !batch.isFull {
       let record = unsafe start + next
       let shape = unsafe FlowShape(record.pointee)
-      let place = pending.place(of: shape) ?? addTemplate(for: shape, at: instant, to: &batch)
-      if pending[place].records.count + pending[place].template.recordLength > room {
+      let place = pendingSets.place(of: shape) ?? addTemplate(for: shape, at: instant, to: &batch)
+      if pendingSets[place].records.count + pendingSets[place].template.recordLength > room {
         sendFull(place, at: instant, to: &batch)
       }
-      unsafe pending[place].append(record, at: instant)
+      unsafe pendingSets[place].append(record, at: instant)
       next += 1
     }
   }
@@ -76,10 +86,10 @@ final class TemplateEncoder: MessageEncoder {
   private func addTemplate(
     for shape: FlowShape, at instant: ExportInstant, to batch: inout MessageBatch
   ) -> Int {
-    let template = Template(
-      id: takeTemplateID(), fields: shape.fields(for: format.dialect, isSampled: configuration.sampling != nil))
+    let fields = shape.fields(for: format.dialect, isSampled: configuration.sampling != nil, configuration.rules)
+    let template = Template(id: takeTemplateID(), fields: fields)
     announce(template, at: instant, to: &batch)
-    return pending.add(template, shape)
+    return pendingSets.add(template, shape)
   }
 
   func append(
@@ -104,7 +114,8 @@ final class TemplateEncoder: MessageEncoder {
   private func addTemplate(
     for shape: NATEventShape, at instant: ExportInstant, to batch: inout MessageBatch
   ) -> PendingEvents {
-    let template = Template(id: takeTemplateID(), fields: shape.fields(configuration.natEventCodes))
+    let fields = shape.fields(configuration.natEventCodes, configuration.rules)
+    let template = Template(id: takeTemplateID(), fields: fields)
     announce(template, at: instant, to: &batch)
     let pending = PendingEvents(template)
     pendingEvents[shape.rawValue] = pending
@@ -141,8 +152,8 @@ final class TemplateEncoder: MessageEncoder {
         dataRecords: Int(flows.flows + events), flows: flows, events: events, at: instant, to: &batch)
       (flows, events) = (FlowTotals(), 0)
     }
-    for place in 0..<pending.count where pending[place].flows.flows > 0 {
-      guard makeRoom(pending[place].records.count) else { return false }
+    for place in 0..<pendingSets.count where pendingSets[place].flows.flows > 0 {
+      guard makeRoom(pendingSets[place].records.count) else { return false }
       flows.add(moveToMessage(place))
     }
     for case let pending? in pendingEvents where pending.count > 0 {
@@ -155,10 +166,10 @@ final class TemplateEncoder: MessageEncoder {
 
   /// Makes a set's records the next Data Set of the message, and says what they are.
   private func moveToMessage(_ place: Int) -> FlowTotals {
-    let start = beginSet(pending[place].template.id)
-    message.append(pending[place].records)
+    let start = beginSet(pendingSets[place].template.id)
+    message.append(pendingSets[place].records)
     endSet(start, alignment: format.alignment)
-    return pending[place].empty()
+    return pendingSets[place].empty()
   }
 
   private func moveToMessage(_ events: PendingEvents) -> UInt64 {
@@ -243,7 +254,9 @@ final class TemplateEncoder: MessageEncoder {
   }
 
   private func makeTemplate(_ kind: OptionsKind) -> Template<ExporterOptions> {
-    Template(id: takeTemplateID(), fields: [format.scopeField(kind.scope)] + kind.fields, scopeCount: 1)
+    let scope = format.scopeFields(kind.scope(configuration.rules))
+    let others = kind.fields.filter { field in !scope.contains { $0.id == field.id } }
+    return Template(id: takeTemplateID(), fields: scope + others, scopeCount: scope.count)
   }
 
   func append(

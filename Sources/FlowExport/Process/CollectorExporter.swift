@@ -3,18 +3,19 @@
 public import FlowMeter
 internal import Synchronization
 
-/// Exports to one Collector: its own messages, sequence, templates, pace and counters.
+/// Exports to one Collector: its own messages, sequence, templates, pace, filter and counters.
 ///
 /// Belongs to the exporting thread; ``statistics`` may be read by any. A Collector that is down costs its messages,
 /// which are counted, and never holds up metering.
 public final class CollectorExporter: FlowRecordConsumer {
-  /// Where it sends to.
-  public let destination: CollectorAddress
-  /// How it exports.
-  public let configuration: ExportConfiguration
+  /// Where it sends to, and how.
+  public let destination: ExportDestination
+  private let configuration: ExportConfiguration
   private let context: () -> ExporterContext
   private let report: (ExportEvent) -> Void
 
+  /// Nil where all records are exported.
+  private let selection: RecordSelection?
   private let encoder: any MessageEncoder
   private var batch = MessageBatch()
   private var connection: CollectorConnection
@@ -23,30 +24,30 @@ public final class CollectorExporter: FlowRecordConsumer {
   private var repeatTemplates = false
   /// When the templates are sent next, by the monotonic clock, beside the encoder's own rules; nil: not before those.
   private var nextTemplates: Timestamp? = Timestamp(milliseconds: 0)
-  private var trouble = Trouble()
+  private var trouble = TroubleReport()
+  private var reachability = Reachability()
   private var counters = ExportStatistics()
   private let published = Mutex(ExportStatistics())
 
   /// - Parameters:
-  ///   - destination: where it sends to; a name is looked up at the first pass.
-  ///   - configuration: how it exports; default: IPFIX.
+  ///   - destination: where it sends to, and how; a name is looked up at the first pass.
   ///   - number: tells this destination's session apart from others' in `ownSessions`; default 0.
   ///   - ownSessions: where the session's addresses are shown to those who meter; default: nowhere.
   ///   - context: asked when options records are due; see ``interfacesChanged()``. Default: nothing is known.
   ///   - report: told what an operator wants to hear of; default: nobody is.
   public init(
-    to destination: CollectorAddress, _ configuration: ExportConfiguration = ExportConfiguration(), number: Int = 0,
-    ownSessions: OwnSessions? = nil, context: @escaping () -> ExporterContext = { ExporterContext() },
-    report: @escaping (ExportEvent) -> Void = { _ in }
+    to destination: ExportDestination, number: Int = 0, ownSessions: OwnSessions? = nil,
+    context: @escaping () -> ExporterContext = { ExporterContext() }, report: @escaping (ExportEvent) -> Void = { _ in }
   ) {
     self.destination = destination
-    self.configuration = configuration
+    configuration = destination.configuration
     self.context = context
     self.report = report
-    connection = CollectorConnection(destination, configuration, number: number, ownSessions: ownSessions)
+    connection = CollectorConnection(destination.address, configuration, number: number, ownSessions: ownSessions)
+    selection = configuration.filter.map { RecordSelection($0) }
     pace = Pace(perSecond: configuration.exportRate)
     encoder = configuration.makeEncoder()
-    options = OptionsSchedule(configuration.sampling)
+    options = OptionsSchedule(configuration.sampling, configuration.profile.rules)
   }
 
   /// What was exported so far; any thread.
@@ -59,6 +60,31 @@ public final class CollectorExporter: FlowRecordConsumer {
     set { encoder.sequence = newValue }
   }
 
+  /// Whether records go to it now: of a member of a group.
+  var isInUse: Bool {
+    get { counters.isInUse }
+    set { counters.isInUse = newValue }
+  }
+
+  /// Whether the Collector is not known not to be there: see ``Reachability``.
+  var isUsable: Bool {
+    connection.session != nil && reachability.isGood(at: .monotonicClock(), asks: encoder.templateCount > 0)
+  }
+
+  /// Finds out, ahead of a pass, whether the Collector is there: by what came back to earlier messages, and by templates
+  /// with this pass where nothing has been sent for a while.
+  func inquire() {
+    let now = Timestamp.monotonicClock()
+    switch connection.session?.takeAnswer() {
+    case nil: break
+    case .refused: noteRefusals(1)
+    case .failed(let error):
+      counters.errors[error.kind, default: 0] += 1
+      giveUp(error)
+    }
+    if reachability.isUncertain(at: now) { nextTemplates = min(nextTemplates ?? now, now) }
+  }
+
   // MARK: A pass
 
   public func begin(at instant: ExportInstant) {
@@ -68,11 +94,11 @@ public final class CollectorExporter: FlowRecordConsumer {
       if let movedTo { report(.moved(destination: destination, to: movedTo)) }
       // Whoever listens there now has seen no template and no options.
       nextTemplates = Timestamp(milliseconds: 0)
-      options = OptionsSchedule(configuration.sampling)
+      options = OptionsSchedule(configuration.sampling, configuration.profile.rules)
       repeatTemplates = true
     case .failed(let error):
       counters.failedAttempts += 1
-      note(error.reason)
+      trouble.note(error.reason)
     }
     if let path = connection.session?.messageLimit {
       let limit = min(configuration.longestMessage, max(path, Self.smallestMessage))
@@ -81,7 +107,9 @@ public final class CollectorExporter: FlowRecordConsumer {
     }
     sendTemplates(at: instant)
     sendOptions(at: instant)
-    tellTrouble()
+    if let (reason, times) = trouble.take(at: .monotonicClock()) {
+      report(.cannotSend(destination: destination, reason: reason, times: times))
+    }
   }
 
   private func sendTemplates(at instant: ExportInstant) {
@@ -104,6 +132,14 @@ public final class CollectorExporter: FlowRecordConsumer {
   private static var smallestMessage: Int { 512 }
 
   public func consume(_ records: borrowing FlowRecordBuffer, at instant: ExportInstant) {
+    guard configuration.records.contains(.flows) else { return }
+    guard let selection else { return encode(records, at: instant) }
+    var filtered = FlowTotals()
+    selection.choose(from: records, filtered: &filtered) { encode($0, at: instant) }
+    counters.filtered.add(filtered)
+  }
+
+  private func encode(_ records: borrowing FlowRecordBuffer, at instant: ExportInstant) {
     var next = 0
     while next < records.count {
       if batch.isFull { send() }
@@ -112,6 +148,8 @@ public final class CollectorExporter: FlowRecordConsumer {
   }
 
   public func consume(_ events: [NATEvent], at instant: ExportInstant) {
+    guard configuration.records.contains(.natEvents) else { return }
+    let events = selection?.choose(from: events, filtered: &counters.natEvents.filtered) ?? events
     var next = 0
     while next < events.count {
       if batch.isFull { send() }
@@ -128,6 +166,7 @@ public final class CollectorExporter: FlowRecordConsumer {
   private func publish() {
     counters.isConnected = connection.session != nil
     counters.templates = encoder.templateCount
+    counters.pending = encoder.pending
     let queue = connection.session?.sendQueue ?? SendQueue()
     (counters.sendBuffer, counters.sendQueue) = (queue.capacity, queue.used)
     published.withLock { $0 = counters }
@@ -139,7 +178,7 @@ public final class CollectorExporter: FlowRecordConsumer {
   public func interfacesChanged() { options.interfacesChanged() }
 
   private func sendOptions(at instant: ExportInstant) {
-    guard options.isDue(at: instant.now) else { return }
+    guard configuration.records.contains(.options), options.isDue(at: instant.now) else { return }
     let context = context()
     var record = ExporterOptions()
     record.domain = configuration.observationDomain
@@ -180,11 +219,8 @@ public final class CollectorExporter: FlowRecordConsumer {
       pace.wait(for: chunk)
       let outcome = session.send(batch, next..<next + chunk)
       counters.sendQueuePeak = max(counters.sendQueuePeak, session.sendQueue.used)
-      counters.refusals += UInt64(outcome.refusals)
-      if outcome.refusals > 0 {
-        note("connection refused", times: outcome.refusals)
-        templatesAreMissed()
-      }
+      noteRefusals(outcome.refusals)
+      if outcome.sent > 0 { reachability.noteSent(at: .monotonicClock()) }
       for i in next..<next + outcome.sent {
         counters.messages += 1
         counters.octets += UInt64(batch.lengths[i])
@@ -193,10 +229,9 @@ public final class CollectorExporter: FlowRecordConsumer {
       }
       next += outcome.sent
       if let error = outcome.error {
-        note(error.reason)
         // A full buffer or a missing route will not mend itself within this batch.
         lose(next..<batch.count, error.kind)
-        if error.kind == .other { connection.abandon() }
+        giveUp(error)
         break
       }
     }
@@ -213,25 +248,21 @@ public final class CollectorExporter: FlowRecordConsumer {
     }
   }
 
-  // MARK: Telling
-
-  /// What is to be told of, at most once a minute.
-  private struct Trouble {
-    var reason = ""
-    var times = 0
-    var told = Timestamp(milliseconds: .min / 2)
+  /// A message could not be sent, or came back.
+  private func giveUp(_ error: ExportError) {
+    trouble.note(error.reason)
+    templatesAreMissed()
+    guard error.kind == .other else { return }
+    connection.abandon()
+    reachability.noteTrouble(at: .monotonicClock())
   }
 
-  private func note(_ reason: String, times: Int = 1) {
-    trouble.reason = reason
-    trouble.times += times
-  }
-
-  private func tellTrouble() {
-    let now = Timestamp.monotonicClock()
-    guard trouble.times > 0, now.milliseconds - trouble.told.milliseconds >= 60_000 else { return }
-    report(.cannotSend(destination: destination, reason: trouble.reason, times: trouble.times))
-    trouble = Trouble()
-    trouble.told = now
+  /// Answers of the Collector's host that nobody listens there.
+  private func noteRefusals(_ count: Int) {
+    guard count > 0 else { return }
+    counters.refusals += UInt64(count)
+    trouble.note("connection refused", times: count)
+    reachability.noteTrouble(at: .monotonicClock())
+    templatesAreMissed()
   }
 }

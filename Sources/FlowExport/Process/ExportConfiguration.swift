@@ -2,46 +2,40 @@
 
 public import FlowMeter
 
-/// A protocol of flow export, by the version number in its header.
-public enum ExportProtocol: UInt16, CaseIterable, Sendable {
-  /// NetFlow v5: IPv4 in records of 48 octets, without templates.
-  case netFlow5 = 5
-  /// NetFlow v9 (RFC 3954).
-  case netFlow9 = 9
-  /// IPFIX (RFC 7011).
-  case ipfix = 10
-
-  /// What it is called in messages.
-  public var name: String {
-    switch self {
-    case .netFlow5: "NetFlow v5"
-    case .netFlow9: "NetFlow v9"
-    case .ipfix: "IPFIX"
-    }
-  }
-}
-
-/// How an Exporting Process exports.
+/// How an Exporting Process exports to one destination, and what.
 public struct ExportConfiguration: Hashable, Sendable {
   /// Default IPFIX.
   public var exportProtocol = ExportProtocol.ipfix
+
+  /// Default all.
+  public var records = ExportedRecords.all
+
+  /// Default the fields that every collector decodes.
+  public var profile = FieldProfile.generic
+
+  /// Which Flow Records and NAT events are exported; nil, the default: all.
+  public var filter: FlowFilter?
 
   /// The Observation Domain ID; v9's Source ID; its low octet is v5's engine id.
   ///
   /// Should differ between probes: some collectors keep templates by it alone. Default 0.
   public var observationDomain: UInt32 = 0
 
-  /// How many messages with data are sent between two refreshes of the templates. Default 20; at least 1.
+  /// How many messages with data are sent between two refreshes of the templates. Default 20.
   public var refreshRate = 20
+  public static let refreshRates = 1...1_000_000
 
-  /// How long it takes at most between two refreshes of the templates. Minutes; default 30; at least 1.
+  /// How long it takes at most between two refreshes of the templates. Minutes; default 30.
   public var timeoutRate = 30
+  public static let timeoutRates = 1...10_000
 
   /// The send buffer of a socket. Octets; default 0: the system's.
   public var sendBuffer = 0
+  public static let sendBuffers = 0...Int(Int32.max)
 
-  /// How many messages are sent a second at most, to each destination. Default 10 000; 0 sends without limit.
+  /// How many messages are sent a second at most. Default 10 000; 0 sends without limit.
   public var exportRate = 10_000
+  public static let exportRates = 0...1_000_000_000
 
   /// Which numbers stand for NAT events. Default those of RFC 8158.
   public var natEventCodes = NATEventCodes.rfc8158
@@ -82,9 +76,9 @@ public struct ExporterContext: Sendable {
 /// What an operator wants to hear of while an exporter runs.
 public enum ExportEvent: Sendable, CustomStringConvertible {
   /// Messages could not be sent: how often since it was last told, at most once a minute.
-  case cannotSend(destination: CollectorAddress, reason: String, times: Int)
+  case cannotSend(destination: ExportDestination, reason: String, times: Int)
   /// A destination's name now has another address.
-  case moved(destination: CollectorAddress, to: String)
+  case moved(destination: ExportDestination, to: String)
 
   public var description: String {
     switch self {

@@ -9,6 +9,7 @@ struct OptionsSchedule {
   private static let statisticsInterval: Int64 = 60_000
 
   private let sampling: Sampling?
+  private let rules: FieldRules
   private var nextDescription = Timestamp(milliseconds: .min)
   private var nextStatistics = Timestamp(milliseconds: .min)
   private var knownIgnored: UInt64 = 0
@@ -20,7 +21,9 @@ struct OptionsSchedule {
   private var losing = LossPeriod()
 
   /// - Parameter sampling: nil: there is nothing to tell of it beside its rate.
-  init(_ sampling: Sampling? = nil) { self.sampling = sampling }
+  init(_ sampling: Sampling? = nil, _ rules: FieldRules = FieldRules()) {
+    (self.sampling, self.rules) = (sampling, rules)
+  }
 
   func isDue(at now: Timestamp) -> Bool { interfacesHaveChanged || now >= min(nextDescription, nextStatistics) }
 
@@ -42,7 +45,9 @@ struct OptionsSchedule {
       nextDescription = now.advanced(byMilliseconds: Self.descriptionInterval)
       // Ahead of the rate: goflow2 takes samplingPacketInterval for it, and what it finds last.
       kinds += sampling.map { [OptionsKind.selector(of: $0)] } ?? []
-      kinds += [.sampling, .sampler, .system, .interface]
+      kinds +=
+        rules.optionsAreStrict
+        ? [.system, .enterpriseElement, .interface] : [.sampling, .sampler, .system, .interface]
       knownInterfaces = []
     } else if interfacesHaveChanged {
       kinds.append(.interface)

@@ -120,5 +120,8 @@ public enum FlowFields {
   /// The owner of the sending socket by number: who that is, the names of another machine do not tell.
   static let user: Group = [Field(371, "userName") { UserName(text: String($0.detail.userID ?? 0)) }]
   /// The netfilter project's element (Private Enterprise Number 21373), as ulogd2 exports it.
-  static let mark: Group = [Field(4, of: 21373, "netfilterMark", \.detail.mark)]
+  static let mark: Group = [
+    Field(markElement.id, of: markElement.enterprise, markElement.name, \.detail.mark)
+  ]
+  static let markElement: (enterprise: UInt32, id: UInt16, name: String) = (21373, 4, "netfilterMark")
 }

@@ -56,7 +56,7 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
 
   /// A shape of each IP version and transport with all that there can be beside: as a bit adds groups and takes none
   /// away, every field is in one of them.
-  fileprivate static var fullest: [FlowShape] {
+  static var fullest: [FlowShape] {
     Transport.allCases.flatMap { transport in
       [0, 1].map { version in
         FlowShape(rawValue: UInt16(count - 1) & ~(7 << 6 | 1) | transport.rawValue << 6 | version)
@@ -70,15 +70,22 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
 
   /// The record's fields in the order of ipt_NETFLOW's blocks, so that its users' collectors see what they know.
   ///
-  /// - Parameter isSampled: whether Flows or packets are sampled: then records say by which sampler.
-  func fields(for format: FieldDialect, isSampled: Bool = false) -> [Field<FlowRecord>] {
+  /// - Parameters:
+  ///   - isSampled: whether Flows or packets are sampled: then records say by which sampler.
+  ///   - rules: what the destination's profile changes.
+  func fields(
+    for format: FieldDialect, isSampled: Bool = false, _ rules: FieldRules = FieldRules()
+  ) -> [Field<FlowRecord>] {
     var fields = isIPv6 ? FlowFields.ipv6 : FlowFields.ipv4
     if has(2) { fields += FlowFields.flowLabel }
     if has(1) { fields += isIPv6 ? FlowFields.extensionHeaders : FlowFields.ipv4Options }
     if has(15), !isIPv6 { fields += FlowFields.ipv4PrefixLengths }
     switch (transport, format) {
     case (.icmp, .ipfix): fields += isIPv6 ? FlowFields.icmpIPv6 : FlowFields.icmpIPv4
-    case (.icmp, .netFlow9): fields += FlowFields.icmpPorts + (isIPv6 ? [] : FlowFields.icmpIPv4)
+    case (.icmp, .netFlow9):
+      fields += FlowFields.icmpPorts
+      if !isIPv6 { fields += FlowFields.icmpIPv4 }
+      if isIPv6, rules.hasTypeCodeOfICMPv6InNetFlow9 { fields += FlowFields.icmpIPv6 }
     case (.ports, _): fields += FlowFields.ports
     case (.none, _), (.igmp, _), (.ipsec, _): break
     }
@@ -106,7 +113,7 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     }
     if has(13) { fields += FlowFields.user }
     if has(14), format == .ipfix { fields += FlowFields.mark }
-    return fields
+    return fields.filter { rules.allows($0, inFlowsOf: format) }
   }
 }
 
@@ -114,55 +121,6 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
 enum FieldDialect: Sendable {
   case netFlow9
   case ipfix
-}
-
-/// A line of the list of fields.
-public struct FieldDescription: Hashable, Sendable {
-  /// The element's number.
-  public let id: UInt16
-  /// Whose element it is (IANA "Private Enterprise Numbers"); nil: IANA's "IPFIX Information Elements".
-  public let enterprise: UInt32?
-  /// The element's name in its registry.
-  public let name: String
-  /// Octets on the wire.
-  public let length: Int
-  /// Whether IPFIX templates have it.
-  public var isInIPFIX: Bool
-  /// Whether NetFlow v9 templates have it.
-  public var isInNetFlow9: Bool
-}
-
-extension FlowFields {
-  /// Every field that a Flow Record or a NAT event may have, by number; those of enterprises last.
-  public static var list: [FieldDescription] {
-    var list = FieldList()
-    for shape in FlowShape.fullest {
-      list.add(shape.fields(for: .ipfix, isSampled: true), to: [.ipfix])
-      list.add(shape.fields(for: .netFlow9, isSampled: true), to: [.netFlow9])
-    }
-    for shape in NATEventShape.allCases { list.add(shape.fields(.rfc8158), to: [.ipfix, .netFlow9]) }
-    return list.lines.sorted { $0.key < $1.key }.map(\.value)
-  }
-}
-
-/// Gathers fields of several kinds of records.
-private struct FieldList {
-  /// By enterprise and number.
-  private(set) var lines: [UInt64: FieldDescription] = [:]
-
-  mutating func add<Record>(_ fields: [Field<Record>], to dialects: [FieldDialect]) {
-    for field in fields {
-      let number = UInt64(field.enterprise ?? 0) << 16 | UInt64(field.id)
-      var line =
-        lines[number]
-        ?? FieldDescription(
-          id: field.id, enterprise: field.enterprise, name: field.name, length: field.length, isInIPFIX: false,
-          isInNetFlow9: false)
-      if dialects.contains(.ipfix) { line.isInIPFIX = true }
-      if dialects.contains(.netFlow9) { line.isInNetFlow9 = true }
-      lines[number] = line
-    }
-  }
 }
 
 /// Flow Records as JSON objects, by the Information Elements' names.

@@ -40,11 +40,14 @@ enum NATEventShape: Int, CaseIterable, Sendable {
   private var hasTraffic: Bool { self == .ipv4Traffic || self == .ipv6Traffic }
 
   /// In the order of ipt_NETFLOW's record.
-  func fields(_ codes: NATEventCodes) -> [Field<NATEvent>] {
-    [Field(323, "observationTimeMilliseconds", \.time)]
+  func fields(_ codes: NATEventCodes, _ rules: FieldRules = FieldRules()) -> [Field<NATEvent>] {
+    let codes = rules.natEventCodes ?? codes
+    let fields =
+      [Field(323, "observationTimeMilliseconds", \.time)]
       + (isIPv6 ? NATEventFields.ipv6 : NATEventFields.ipv4) + NATEventFields.ports
       + [Field(230, "natEvent") { codes.code($0.kind) }]
       + (hasTraffic ? NATEventFields.traffic : [])
+    return fields.filter { !rules.omittedOfNATEvents.contains($0.id) }
   }
 }
 

@@ -67,18 +67,19 @@ enum OptionsKind: CaseIterable, Sendable {
   case packetSelector
   case flowSelection
   case packetSelection
+  /// What the one element is that is not of IANA's registry.
+  case enterpriseElement
 
   /// The kinds that an exporter has templates for. Of sampling NetFlow v9 has what ``sampling`` and ``sampler`` tell.
-  static func kinds(of sampling: Sampling?, in dialect: FieldDialect) -> [OptionsKind] {
-    let always: [OptionsKind] = [
-      .sampling, .sampler, .system, .meteringStatistics, .meteringReliability, .exportingReliability, .interface,
-    ]
-    guard let sampling, dialect == .ipfix else { return always }
-    return always + [selector(of: sampling), statistics(of: sampling)]
+  static func kinds(of sampling: Sampling?, in dialect: FieldDialect, _ rules: FieldRules) -> [OptionsKind] {
+    let always: [OptionsKind] = [.system, .meteringStatistics, .meteringReliability, .exportingReliability, .interface]
+    let kinds = rules.optionsAreStrict ? always + [.enterpriseElement] : [.sampling, .sampler] + always
+    guard let sampling, dialect == .ipfix else { return kinds }
+    return kinds + [selector(of: sampling), statistics(of: sampling)]
   }
 
-  /// What tells of a way to sample. The selector is no scope there, where collectors that look for it (akvorado, nfdump)
-  /// would not see it; ipt_NETFLOW has it so too.
+  /// What tells of a way to sample. But in strict records the selector is no scope there, where collectors that look for
+  /// it (akvorado, nfdump) would not see it; ipt_NETFLOW has it so too.
   static func selector(of sampling: Sampling) -> OptionsKind {
     switch sampling.method {
     case .deterministicFlows: .countSelector
@@ -95,15 +96,18 @@ enum OptionsKind: CaseIterable, Sendable {
     }
   }
 
-  var scope: OptionsScope {
+  func scope(_ rules: FieldRules) -> OptionsScope {
     switch self {
     case .exportingReliability: .exportingProcess
     case .flowSelection, .packetSelection: .selector
-    default: .observationDomain
+    case .countSelector, .randomSelector, .packetSelector: rules.optionsAreStrict ? .selector : .observationDomain
+    case .interface: rules.optionsAreStrict ? .interface : .observationDomain
+    case .enterpriseElement: .element
+    case .sampling, .sampler, .system, .meteringStatistics, .meteringReliability: .observationDomain
     }
   }
 
-  /// The fields behind the scope.
+  /// The fields behind the scope; one that is the scope is left out.
   var fields: [Field<ExporterOptions>] {
     switch self {
     case .sampling:
@@ -180,6 +184,13 @@ enum OptionsKind: CaseIterable, Sendable {
         Field(395, "selectorIDTotalFlowsSelected", \.selected.flows),
       ] + Self.selectedPackets
     case .packetSelection: Self.selectedPackets
+    case .enterpriseElement:
+      [
+        Field(339, "informationElementDataType") { _ in UInt8(3) },  // unsigned32
+        Field(344, "informationElementSemantics") { _ in UInt8(0) },  // default
+        Field(345, "informationElementUnits") { _ in UInt16(0) },  // none
+        Field(341, "informationElementName") { _ in ShortDescription(text: FlowFields.markElement.name) },
+      ]
     }
   }
 }

@@ -29,20 +29,7 @@ public struct CollectorAddress: Hashable, Sendable, CustomStringConvertible {
 
   private var sourceText: String?
 
-  /// Parses a list: entries apart by spaces, commas, semicolons, tabs or line ends.
-  ///
-  /// - Throws: ``AddressError``, in words for the operator.
-  public static func list(_ text: String) throws(AddressError) -> [CollectorAddress] {
-    var list: [CollectorAddress] = []
-    for entry in text.split(whereSeparator: { " ,;\t\n".contains($0) }) {
-      let address = try CollectorAddress(String(entry))
-      list.appendUnlessRepeated(address)
-    }
-    guard !list.isEmpty else { throw AddressError(entry: text, reason: "it is empty") }
-    return list
-  }
-
-  /// Parses one entry.
+  /// Parses an address.
   ///
   /// An IPv6 address is one with two colons or more; its brackets may be left out, and then the port is set off by
   /// `.`, `p` or `#`.
@@ -128,22 +115,21 @@ public struct CollectorAddress: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-extension [CollectorAddress] {
-  /// Adds a destination unless one of the same host and port is there, wherever that is sent from.
-  public mutating func appendUnlessRepeated(_ address: CollectorAddress) {
-    if !contains(where: { $0.host == address.host && $0.port == address.port }) { append(address) }
-  }
-}
-
 /// A destination that cannot be understood.
 public struct AddressError: Error, Hashable, Sendable, CustomStringConvertible {
   /// What was written.
   public var entry: String
   /// What is wrong with it.
   public var reason: String
+  /// What to do.
+  public var advice: String
 
-  public var description: String {
-    "cannot use destination '\(entry)': \(reason); write address[:port][@source][%device], such as 192.0.2.1:2055"
-      + " or [2001:db8::1]:2055"
+  public init(entry: String, reason: String, advice: String = Self.addressAdvice) {
+    (self.entry, self.reason, self.advice) = (entry, reason, advice)
   }
+
+  public static let addressAdvice =
+    "write address[:port][@source][%device], such as 192.0.2.1:2055 or [2001:db8::1]:2055"
+
+  public var description: String { "cannot use destination '\(entry)': \(reason); \(advice)" }
 }

@@ -13,6 +13,9 @@ protocol TransportSession: AnyObject {
   /// How much the system holds of messages that have not left, and has room for.
   var sendQueue: SendQueue { get }
 
+  /// What the network has answered to earlier messages, where nobody has been told; else the next send is.
+  func takeAnswer() -> SendAnswer?
+
   /// Sends messages `range` of the batch, in order. Waits a little for room, never for the Collector.
   ///
   /// - Returns: how many were sent, and why the next one was not.
@@ -33,6 +36,14 @@ struct SendOutcome {
   var error: ExportError?
   /// How often the Collector's host answered earlier messages with "port unreachable".
   var refusals = 0
+}
+
+/// What came back to messages that had left.
+enum SendAnswer {
+  /// The Collector's host: "port unreachable".
+  case refused
+  /// There is no way to it.
+  case failed(ExportError)
 }
 
 /// Why a message could not be sent, or a session not be opened.

@@ -101,6 +101,14 @@ final class UDPSession: TransportSession {
       destinationPort: remote.port)
   }
 
+  /// The last one: the kernel keeps no more than the error that it was.
+  func takeAnswer() -> SendAnswer? {
+    var (code, length) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
+    guard unsafe getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length) == 0, code != 0 else { return nil }
+    drainErrors()
+    return code == ECONNREFUSED ? .refused : .failed(ExportError(.other, reason: SystemError(code: code).description))
+  }
+
   func send(_ batch: borrowing MessageBatch, _ range: Range<Int>) -> SendOutcome {
     var outcome = SendOutcome()
     var offset = 0

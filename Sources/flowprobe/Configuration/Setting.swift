@@ -66,6 +66,7 @@ struct Setting: Sendable {
     Setting("aggregation") { $0.metering.selection.aggregation.joined(separator: ", ") },
     Setting("dest") { $0.export.dest.joined(separator: ", ") },
     Setting("protocol") { "\($0.export.exportProtocol.rawValue)" },
+    Setting("profile") { $0.export.profile.rawValue },
     Setting("engine-id") { "\($0.export.configuration(readsFile: false).observationDomain)" },
     Setting("refresh-rate") { "\($0.export.refreshRate)" },
     Setting("timeout-rate") { "\($0.export.timeoutRate)" },

@@ -9,7 +9,7 @@ struct Handover: @unchecked Sendable {
   var configuration: ProbeConfiguration
   /// Those that meter from now on.
   var sources: [MeteredSource]
-  var collectors: [CollectorExporter]
+  var destinations: [EntryExporter]
   var follower: ConnectionFollower?
   /// What they meter into; another than before where the Flows of before are all to be exported first.
   var table: FlowTable
@@ -47,17 +47,19 @@ extension Probe {
     exportAndMeasure(at: liveInstant, everything: isOther)
     let removed = parts.withLock { parts in
       if isOther { parts.replacedTable(exporting.table) }
-      return parts.replaceCollectors(by: next.collectors)
+      return parts.replaceDestinations(by: next.destinations)
     }
     for collector in removed {
-      let goesOn = next.collectors.contains { $0.destination == collector.destination }
+      let goesOn = next.destinations.flatMap(\.exporters).contains {
+        $0.destination.description == collector.destination.description
+      }
       Console.say(
         goesOn ? "another way to export to \(collector.destination)" : "no longer exporting to \(collector.destination)"
       )
       Summary.print(collector)
     }
     exporting.table = next.table
-    exporting.consumers = next.collectors.isEmpty ? exporting.consumers : next.collectors
+    exporting.consumers = next.destinations.isEmpty ? exporting.consumers : next.destinations.map(\.consumer)
     exporting.translations = next.configuration.completesRecords ? next.follower?.translations : nil
     exporting.natEvents = next.follower?.events
     followInterfaces(of: next.sources, next.configuration)
@@ -80,17 +82,15 @@ extension ProbeParts {
 
   /// Returns those that are no more. They stay until the next change, with their addresses: datagrams of theirs may still
   /// be on their way to those who meter.
-  fileprivate mutating func replaceCollectors(by next: [CollectorExporter]) -> [CollectorExporter] {
-    let removed = collectors.filter { old in !next.contains { $0 === old } }
+  fileprivate mutating func replaceDestinations(by next: [EntryExporter]) -> [CollectorExporter] {
+    let (before, now) = (collectors, next.flatMap(\.exporters))
+    let removed = before.filter { old in !now.contains { $0 === old } }
     past.exports += removed.map(\.statistics)
     for old in removed { past.sequences[StreamIdentity(old)] = old.sequence }
-    let taken = tableStatistics.takenToExport
-    for new in next where !collectors.contains(where: { $0 === new }) {
-      takenBefore[ObjectIdentifier(new)] = taken
+    for new in now where !before.contains(where: { $0 === new }) {
       if let sequence = past.sequences[StreamIdentity(new)] { new.sequence = sequence }
     }
-    for old in past.collectors { takenBefore[ObjectIdentifier(old)] = nil }
-    (past.collectors, collectors) = (removed, next)
+    (past.collectors, destinations) = (removed, next)
     return removed
   }
 }

@@ -34,7 +34,7 @@ extension Probe {
     // From here on nothing is refused.
     let removed = now.sources.filter { old in !opened.sources.contains { $0 === old } }
     let handover = Handover(
-      configuration: next, sources: opened.sources, collectors: makeCollectors(next, keeping: now.collectors),
+      configuration: next, sources: opened.sources, destinations: makeExporters(next, keeping: now.collectors),
       follower: opened.follower, table: opened.table)
     let keepsTable = opened.table === now.table
     parts.withLock {

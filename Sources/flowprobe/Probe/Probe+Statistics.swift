@@ -16,10 +16,11 @@ extension Probe {
     var statistics = ProbeStatistics()
     statistics.program = program(parts.configuration)
     // From the end of the way to its beginning: what is taken out was counted before.
-    statistics.destinations = parts.collectors.map {
-      ProbeStatistics.Destination(
-        address: $0.destination.description, export: $0.statistics,
-        before: parts.takenBefore[ObjectIdentifier($0)] ?? FlowTotals())
+    statistics.destinations = parts.destinations.flatMap { destination in
+      destination.exporters.map {
+        ProbeStatistics.Destination(
+          address: $0.destination.description, group: destination.group?.description, export: $0.statistics)
+      }
     }
     statistics.pastExports = parts.past.exports
     statistics.pass = lastPass.withLock { $0 }
@@ -44,7 +45,7 @@ extension Probe {
     program.version = Flowprobe.version
     program.build = ProgramFile.fingerprint
     program.started = started
-    program.export = configuration.export
+    program.export = configuration.destinations.first?.destinations.first?.configuration ?? configuration.export
     program.expiration = configuration.table.expiration
     program.maxFlows = configuration.table.maxFlows
     program.isPromiscuous = configuration.capture.promiscuous

@@ -46,7 +46,7 @@ final class Probe: @unchecked Sendable {
     exporting = ExportingProcess(table: table)
     parts = Mutex(ProbeParts(configuration: configuration, table: table))
     // A destination's name may take a while to look up: before the first packet is captured.
-    let collectors = makeCollectors(configuration, keeping: [])
+    let destinations = makeExporters(configuration, keeping: [])
     let sources: [MeteredSource]
     var follower: ConnectionFollower?
     switch configuration.source {
@@ -65,8 +65,8 @@ final class Probe: @unchecked Sendable {
       sources = opened
       followInterfaces(of: sources, configuration)
     }
-    parts.withLock { ($0.sources, $0.collectors, $0.follower) = (sources, collectors, follower) }
-    exporting.consumers = consumers(collectors, configuration)
+    parts.withLock { ($0.sources, $0.destinations, $0.follower) = (sources, destinations, follower) }
+    exporting.consumers = consumers(destinations, configuration)
     exporting.translations = configuration.completesRecords ? follower?.translations : nil
     exporting.natEvents = follower?.events
   }
@@ -99,24 +99,22 @@ final class Probe: @unchecked Sendable {
   }
 
   /// The exporters to the configuration's destinations; of those in `known` the ones that are the same stay.
-  func makeCollectors(
-    _ configuration: ProbeConfiguration, keeping known: [CollectorExporter]
-  ) -> [CollectorExporter] {
-    configuration.destinations.map { destination in
-      if let same = known.first(where: { $0.destination == destination && $0.configuration == configuration.export }) {
-        return same
+  func makeExporters(_ configuration: ProbeConfiguration, keeping known: [CollectorExporter]) -> [EntryExporter] {
+    configuration.destinations.map { entry in
+      EntryExporter(entry) { destination in
+        known.first { $0.destination == destination }
+          ?? CollectorExporter(
+            to: destination, number: sessions.add(1, ordering: .relaxed).newValue, ownSessions: ownSessions,
+            context: { [unowned self] in context }, report: { Console.say($0.description) })
       }
-      return CollectorExporter(
-        to: destination, configuration.export, number: sessions.add(1, ordering: .relaxed).newValue,
-        ownSessions: ownSessions, context: { [unowned self] in context }, report: { Console.say($0.description) })
     }
   }
 
-  /// What takes the records: the Collectors' exporters, or where there are none a printer.
+  /// What takes the records: the destinations' exporters, or where there are none a printer.
   func consumers(
-    _ collectors: [CollectorExporter], _ configuration: ProbeConfiguration
+    _ destinations: [EntryExporter], _ configuration: ProbeConfiguration
   ) -> [any FlowRecordConsumer] {
-    guard collectors.isEmpty else { return collectors }
+    guard destinations.isEmpty else { return destinations.map(\.consumer) }
     let printer = FlowPrinter(json: configuration.printsJSON ? configuration.export.natEventCodes : nil) {
       [weak self] in self?.outputIsClosed($0)
     }

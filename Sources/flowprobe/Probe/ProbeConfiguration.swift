@@ -25,7 +25,8 @@ struct ProbeConfiguration {
   var fragments: FragmentHandling
   var selection: PacketSelection
   var table: FlowTable.Configuration
-  var destinations: [CollectorAddress]
+  var destinations: [DestinationEntry]
+  /// What holds where a destination does not say otherwise.
   var export: ExportConfiguration
   var interfaceIndexRules: InterfaceIndexRules?
   var printsJSON: Bool
@@ -78,11 +79,11 @@ struct ProbeConfiguration {
     table.sampling = sampling
     selection = PacketSelection(
       sampling: sampling, aggregation: try metering.selection.aggregationRules(), seed: table.hashSeed)
-    destinations = try export.destinations()
-    self.export = export.configuration(readsFile: metering.read != nil)
     interfaceIndexRules = try export.interfaceIndexRules()
+    self.export = export.configuration(readsFile: metering.read != nil)
     self.export.sampling = sampling
     self.export.natEventCodes = netfilter.natevents ?? .rfc8158
+    destinations = try export.destinations(self.export)
     printsJSON = options.output.json
     if metering.read == nil {
       statisticsDirectory = options.statistics.directory(exports: !destinations.isEmpty)

@@ -10,9 +10,7 @@ struct ProbeParts: @unchecked Sendable {
   var configuration: ProbeConfiguration
   var sources: [MeteredSource] = []
   /// They belong to the exporting thread; others read their statistics.
-  var collectors: [CollectorExporter] = []
-  /// What had been taken out of the table to be exported when a Collector came to be one; nothing of the first ones.
-  var takenBefore: [ObjectIdentifier: FlowTotals] = [:]
+  var destinations: [EntryExporter] = []
   /// Nil where nobody follows translations.
   var follower: ConnectionFollower?
   /// What those who meter add to, or will from their next round on.
@@ -35,6 +33,9 @@ struct ProbeParts: @unchecked Sendable {
     var offered = FlowTotals()
     var selected = FlowTotals()
   }
+
+  /// One for each destination, those of groups too.
+  var collectors: [CollectorExporter] { destinations.flatMap(\.exporters) }
 
   /// Of all sources since the start.
   var metered: MeteringStatistics {
@@ -62,13 +63,14 @@ struct ProbeParts: @unchecked Sendable {
 /// What a collector tells streams of messages apart by.
 struct StreamIdentity: Hashable {
   private let destination: CollectorAddress
+  private let number: Int
   private let exportProtocol: ExportProtocol
   private let observationDomain: UInt32
 
   init(_ collector: CollectorExporter) {
-    destination = collector.destination
-    exportProtocol = collector.configuration.exportProtocol
-    observationDomain = collector.configuration.observationDomain
+    (destination, number) = (collector.destination.address, collector.destination.number)
+    exportProtocol = collector.destination.configuration.exportProtocol
+    observationDomain = collector.destination.configuration.observationDomain
   }
 }
 

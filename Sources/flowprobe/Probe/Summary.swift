@@ -90,8 +90,11 @@ enum Summary {
     }
   }
 
-  static func lines(_ export: ExportStatistics, _ destination: CollectorAddress) -> [String] {
+  static func lines(_ export: ExportStatistics, _ destination: ExportDestination) -> [String] {
     var lines = ["exported to \(destination): \(text(export.sent)) in \(export.messages) messages"]
+    if export.filtered.flows > 0 {
+      lines.append("filtered out for \(destination): \(text(export.filtered))")
+    }
     if export.notRepresentable.flows > 0 {
       lines.append(
         "not exported to \(destination): \(text(export.notRepresentable)) of IPv6, which NetFlow v5 cannot carry")
@@ -102,9 +105,10 @@ enum Summary {
         "lost on the way to \(destination): \(text(export.lost)) (messages not sent: \(kinds.joined(separator: ", ")))")
     }
     let events = export.natEvents
-    if events.sent + events.lost + events.notRepresentable > 0 {
+    if events.sent + events.lost + events.notRepresentable + events.filtered > 0 {
       lines.append(
         "NAT events to \(destination): \(events.sent) sent, \(events.lost) lost"
+          + (events.filtered > 0 ? ", \(events.filtered) filtered out" : "")
           + (events.notRepresentable > 0 ? ", \(events.notRepresentable) of IPv6, which NetFlow v5 cannot carry" : ""))
     }
     if export.refusals > 0 {

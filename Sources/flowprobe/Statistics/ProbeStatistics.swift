@@ -18,9 +18,9 @@ struct ProbeStatistics: Sendable {
 
   struct Destination: Sendable {
     var address: String
+    /// The group that it is a member of, as it was given; nil: none.
+    var group: String?
     var export = ExportStatistics()
-    /// What had been taken out of the table to be exported when this one came to be.
-    var before = FlowTotals()
   }
 
   struct NAT: Sendable {
@@ -57,6 +57,7 @@ struct ProbeStatistics: Sendable {
     var build = ""
     /// By the wall clock.
     var started = Timestamp(milliseconds: 0)
+    /// How the first destination is exported to.
     var export = ExportConfiguration()
     var expiration = FlowExpiration()
     var maxFlows = 0
@@ -86,18 +87,8 @@ extension ProbeStatistics {
 
   /// Taken out of the table and on their way: of the destination where that is most.
   var pending: (packets: UInt64, octets: UInt64) {
-    var pending = (packets: UInt64(0), octets: UInt64(0))
-    let taken = table.takenToExport
-    let (packets, octets) = (taken.packets, taken.octets)
-    for destination in destinations {
-      var done = destination.before
-      done.add(destination.export.sent)
-      done.add(destination.export.lost)
-      done.add(destination.export.notRepresentable)
-      pending.packets = max(pending.packets, packets.less(done.packets))
-      pending.octets = max(pending.octets, octets.less(done.octets))
-    }
-    return pending
+    let pending = destinations.map(\.export.pending)
+    return (pending.map(\.packets).max() ?? 0, pending.map(\.octets).max() ?? 0)
   }
 
   /// Summed over the destinations that there were.
@@ -134,11 +125,6 @@ extension MeteringStatistics {
   var metric: Double {
     meteredPackets > 0 ? Double(searchedEntries &+ meteredPackets) / Double(meteredPackets) : 1
   }
-}
-
-extension FlowTableStatistics {
-  /// Flow Records taken out and not left out by sampling.
-  var takenToExport: FlowTotals { taken.less(leftOut) }
 }
 
 extension FlowTotals {

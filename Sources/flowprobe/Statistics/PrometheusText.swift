@@ -162,6 +162,16 @@ struct PrometheusText {
     add("export_unrepresentable_flows_total", .counter, "Flow records that the protocol cannot carry.", all) {
       $0.notRepresentable.flows
     }
+    add("export_filtered_flows_total", .counter, "Flow records that the destination's filter does not take.", all) {
+      $0.filtered.flows
+    }
+    add(
+      "export_in_use", .gauge, "Whether records go to the destination now, of those that are members of groups.",
+      all.compactMap { destination in
+        destination.group.map {
+          ([("destination", destination.address), ("group", $0)], destination.export.isInUse ? "1" : "0")
+        }
+      })
     add("export_failed_connects_total", .counter, "Attempts to open a socket that failed.", all) { $0.failedAttempts }
     add("export_templates", .gauge, "Templates announced.", all) { $0.templates }
     add("export_send_buffer_bytes", .gauge, "The socket's send buffer.", all) { $0.sendBuffer }
@@ -171,6 +181,9 @@ struct PrometheusText {
     add("export_nat_events_total", .counter, "NAT events sent.", all) { $0.natEvents.sent }
     add("export_lost_nat_events_total", .counter, "NAT events whose message could not be sent.", all) {
       $0.natEvents.lost
+    }
+    add("export_filtered_nat_events_total", .counter, "NAT events that the destination's filter does not take.", all) {
+      $0.natEvents.filtered
     }
     add("export_unrepresentable_nat_events_total", .counter, "NAT events that the protocol cannot carry.", all) {
       $0.natEvents.notRepresentable

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A parameter of a destination: `records` and `filter` are its own, the others are what the option of the same name is
+/// for all.
+enum DestinationParameter: String, CaseIterable {
+  case exportProtocol = "protocol"
+  case records
+  case profile
+  case filter
+  case engineID = "engine-id"
+  case refreshRate = "refresh-rate"
+  case timeoutRate = "timeout-rate"
+  case exportRate = "export-rate"
+  case sendBuffer = "sndbuf"
+
+  /// Why a value cannot be taken, and what can.
+  struct Refusal: Error {
+    var reason: String
+    var advice: String
+  }
+
+  func set(_ text: String, in configuration: inout ExportConfiguration) throws(Refusal) {
+    switch self {
+    case .exportProtocol:
+      configuration.exportProtocol = try checked(ExportProtocol(word: text), text, ExportProtocol.words)
+    case .records:
+      let words = "one or more of \(ExportedRecords.allWords.joined(separator: ", ")), with + between them"
+      configuration.records = try checked(ExportedRecords(words: text), text, words)
+    case .profile:
+      let words = FieldProfile.allCases.map(\.rawValue).joined(separator: ", ")
+      configuration.profile = try checked(FieldProfile(rawValue: text), text, "one of \(words)")
+    case .filter: configuration.filter = try filter(text)
+    case .engineID:
+      configuration.observationDomain = try checked(UInt32(text), text, "a number from 0 to \(UInt32.max)")
+    case .refreshRate: configuration.refreshRate = try number(text, ExportConfiguration.refreshRates)
+    case .timeoutRate: configuration.timeoutRate = try number(text, ExportConfiguration.timeoutRates)
+    case .exportRate: configuration.exportRate = try number(text, ExportConfiguration.exportRates)
+    case .sendBuffer: configuration.sendBuffer = try number(text, ExportConfiguration.sendBuffers)
+    }
+  }
+
+  private func checked<Value>(_ value: Value?, _ text: String, _ allowed: String) throws(Refusal) -> Value {
+    guard let value else {
+      throw Refusal(reason: "'\(text)' cannot be its \(rawValue)", advice: "give \(allowed)")
+    }
+    return value
+  }
+
+  private func number(_ text: String, _ range: ClosedRange<Int>) throws(Refusal) -> Int {
+    let number = Int(text).flatMap { range.contains($0) ? $0 : nil }
+    return try checked(number, text, "a number from \(range.lowerBound) to \(range.upperBound)")
+  }
+
+  private func filter(_ text: String) throws(Refusal) -> FlowFilter? {
+    guard text.contains(where: { !$0.isWhitespace }) else { return nil }
+    do throws(FlowFilterError) {
+      return try FlowFilter(text)
+    } catch {
+      throw Refusal(
+        reason: "its filter '\(error.expression)' cannot be used: \(error.reason)", advice: "see 'man pcap-filter'")
+    }
+  }
+}
+
+extension ExportConfiguration {
+  /// What of it does not go together.
+  func check() throws(DestinationParameter.Refusal) {
+    guard profile.suits(exportProtocol) else {
+      throw DestinationParameter.Refusal(
+        reason: "the profile \(profile.rawValue) is of IPFIX, and it has \(exportProtocol.name)",
+        advice: "give protocol 10 or another profile")
+    }
+    guard exportProtocol != .netFlow5 || records != .options else {
+      throw DestinationParameter.Refusal(
+        reason: "NetFlow v5 has no options records, and it is to get no others",
+        advice: "give records=flows or protocol 9")
+    }
+  }
+}
