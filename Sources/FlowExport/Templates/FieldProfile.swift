@@ -9,7 +9,6 @@ public enum FieldProfile: String, CaseIterable, Sendable {
   /// The records of the kernel module, for collectors that are set up around those.
   case iptNetFlow = "ipt-netflow"
   case logstash
-  /// The same as ``generic``: nfdump reads all of it, and passes over what it has no place for.
   case nfdump
   case goflow2
   /// IPFIX by the letter of the RFCs and IANA's registry. NetFlow v9 is another standard: it has no such profile.
@@ -21,7 +20,7 @@ public enum FieldProfile: String, CaseIterable, Sendable {
   var rules: FieldRules {
     var rules = FieldRules()
     switch self {
-    case .generic, .nfdump: break
+    case .generic: break
     case .iptNetFlow:
       // It has no translated addresses and no users in flow records, and no counters in NAT events. Lengths, direction,
       // prefix lengths and the numbers of events stay: there the module contradicts the standards.
@@ -32,9 +31,10 @@ public enum FieldProfile: String, CaseIterable, Sendable {
     case .logstash:
       // Its codec drops the template of an element that it does not know, and the registry's are all it knows.
       rules.omitsEnterpriseElements = true
-    case .goflow2:
-      // ICMP's type and code it takes from 32 and 139 alone, in v9 too, and not from the port.
-      rules.hasTypeCodeOfICMPv6InNetFlow9 = true
+    case .nfdump, .goflow2:
+      // Type and code of ICMP they take from 32, and not from the port. Beside that they read the generic fields, or pass
+      // over them.
+      rules.hasTypeOfICMPv6InNetFlow9 = true
     case .rfc:
       // 58: dot1qVlanId tells it. 15, 62: nobody who observes packets knows the next hop. Values 1 and 2 of natEvent are
       // historic.
@@ -55,8 +55,9 @@ struct FieldRules: Hashable, Sendable {
   var omitsEnterpriseElements = false
   /// Elements that NAT events go without.
   var omittedOfNATEvents: Set<UInt16> = []
-  /// Whether ICMPv6 in v9 has icmpTypeCodeIPv6 (139) beside the port that says the same.
-  var hasTypeCodeOfICMPv6InNetFlow9 = false
+  /// Whether ICMPv6 in v9 has 32 beside the port that says the same, as ICMP has: ICMP_TYPE there is of both (RFC 3954
+  /// section 8), and some collectors would take it for IPv4's alone.
+  var hasTypeOfICMPv6InNetFlow9 = false
   /// The numbers of NAT events; nil: those of the configuration.
   var natEventCodes: NATEventCodes?
   /// Whether options records keep to the letter: none of deprecated elements (34, 35, 48 to 50); the scope is what the

@@ -84,8 +84,7 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     case (.icmp, .ipfix): fields += isIPv6 ? FlowFields.icmpIPv6 : FlowFields.icmpIPv4
     case (.icmp, .netFlow9):
       fields += FlowFields.icmpPorts
-      if !isIPv6 { fields += FlowFields.icmpIPv4 }
-      if isIPv6, rules.hasTypeCodeOfICMPv6InNetFlow9 { fields += FlowFields.icmpIPv6 }
+      if !isIPv6 || rules.hasTypeOfICMPv6InNetFlow9 { fields += FlowFields.icmpIPv4 }
     case (.ports, _): fields += FlowFields.ports
     case (.none, _), (.igmp, _), (.ipsec, _): break
     }
