@@ -10,9 +10,9 @@ struct ExportOptions: ParsableArguments {
     help: ArgumentHelp(
       """
       Export to these collectors: address[:port][@source][%device], apart by commas; may be given several times. \
-      Parameters of its own: udp://address?name=value&name=value with \
-      protocol, records=flows+nat+options, profile, filter, engine-id, refresh-rate, timeout-rate, export-rate, sndbuf. \
-      Groups: hash(list), round-robin(list), failover(list), mirror(list).
+      One with parameters of its own is udp://address?name=value&name=value; names are \
+      \(ExportDestination.parameterNames.joined(separator: ", ")). Groups: hash(list), round-robin(list), failover(list), \
+      mirror(list).
       """, valueName: "list"))
   var dest: [String] = []
 

@@ -86,7 +86,7 @@ struct DestinationParser {
       let equals = pair.firstIndex(of: "=") ?? pair.endIndex
       let key = pair[..<equals]
       guard let parameter = DestinationParameter(rawValue: String(key)), equals < pair.endIndex else {
-        let keys = DestinationParameter.allCases.map(\.rawValue).joined(separator: ", ")
+        let keys = ExportDestination.parameterNames.joined(separator: ", ")
         throw DestinationParameter.Refusal(
           reason: equals < pair.endIndex ? "'\(key)' is no parameter" : "'\(pair)' is no parameter with a value",
           advice: "give \(keys), each as name=value")

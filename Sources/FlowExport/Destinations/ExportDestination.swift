@@ -22,6 +22,9 @@ public struct ExportDestination: Hashable, Sendable, CustomStringConvertible {
     self = try DestinationParser(defaults: defaults).destination(text[...])
   }
 
+  /// The names of the parameters that operators may write.
+  public static var parameterNames: [String] { DestinationParameter.allCases.map(\.rawValue) }
+
   /// What statistics and messages call it: the address, and from the second of the same address on its number:
   /// `192.0.2.1:2055#2`.
   public var description: String { number > 1 ? "\(address)#\(number)" : "\(address)" }
