@@ -92,6 +92,14 @@ struct DestinationParserTests {
     #expect(try configuration("192.0.2.1?filter=tcp[13]%2b1=2").filter?.expression == "tcp[13]+1=2")
   }
 
+  @Test("one destination may be read by itself, and no list or group is one")
+  func single() throws {
+    let destination = try ExportDestination("udp://192.0.2.1?protocol=5")
+    #expect(try list("192.0.2.1?protocol=5") == [.destination(destination)])
+    #expect(throws: AddressError.self) { try ExportDestination("192.0.2.1,192.0.2.2") }
+    #expect(throws: AddressError.self) { try ExportDestination("hash(192.0.2.1)") }
+  }
+
   @Test("groups hold destinations with parameters of their own, in their order")
   func groups() throws {
     let entries = try list("192.0.2.9, failover(192.0.2.2?protocol=9, 192.0.2.1) round-robin(a.example;b.example:1)")

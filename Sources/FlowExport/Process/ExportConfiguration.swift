@@ -23,18 +23,22 @@ public struct ExportConfiguration: Hashable, Sendable {
 
   /// How many messages with data are sent between two refreshes of the templates. Default 20.
   public var refreshRate = 20
+  /// What it can be.
   public static let refreshRates = 1...1_000_000
 
   /// How long it takes at most between two refreshes of the templates. Minutes; default 30.
   public var timeoutRate = 30
+  /// What it can be.
   public static let timeoutRates = 1...10_000
 
   /// The send buffer of a socket. Octets; default 0: the system's.
   public var sendBuffer = 0
+  /// What it can be.
   public static let sendBuffers = 0...Int(Int32.max)
 
   /// How many messages are sent a second at most. Default 10 000; 0 sends without limit.
   public var exportRate = 10_000
+  /// What it can be.
   public static let exportRates = 0...1_000_000_000
 
   /// Which numbers stand for NAT events. Default those of RFC 8158.

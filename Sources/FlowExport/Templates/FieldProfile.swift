@@ -8,8 +8,11 @@ public enum FieldProfile: String, CaseIterable, Sendable {
   case generic
   /// The records of the kernel module, for collectors that are set up around those.
   case iptNetFlow = "ipt-netflow"
+  /// Logstash's codec for NetFlow and IPFIX.
   case logstash
+  /// nfdump's nfcapd.
   case nfdump
+  /// goflow2.
   case goflow2
   /// IPFIX by the letter of the RFCs and IANA's registry. NetFlow v9 is another standard: it has no such profile.
   case rfc

@@ -124,10 +124,12 @@ public struct AddressError: Error, Hashable, Sendable, CustomStringConvertible {
   /// What to do.
   public var advice: String
 
+  /// A reason in words for the operator, and what to do.
   public init(entry: String, reason: String, advice: String = Self.addressAdvice) {
     (self.entry, self.reason, self.advice) = (entry, reason, advice)
   }
 
+  /// How addresses are written.
   public static let addressAdvice =
     "write address[:port][@source][%device], such as 192.0.2.1:2055 or [2001:db8::1]:2055"
 
