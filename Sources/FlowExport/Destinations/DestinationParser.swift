@@ -165,12 +165,14 @@ extension ExportDestination {
 }
 
 extension DestinationEntry {
-  /// Parses lists of destinations: the grammar stands at ``DestinationParser``.
+  /// Parses lists of destinations: the grammar stands at `DestinationParser`.
   ///
   /// Of destinations that are the same but for where they are sent from, the first holds. Those of one address that
   /// differ otherwise are numbered.
   ///
-  /// - Parameter defaults: what holds where a destination does not say otherwise.
+  /// - Parameters:
+  ///   - texts: a list each.
+  ///   - defaults: what holds where a destination does not say otherwise.
   /// - Throws: ``AddressError``, in words for the operator.
   public static func list(
     _ texts: [String], defaults: ExportConfiguration

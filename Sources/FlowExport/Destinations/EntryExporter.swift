@@ -16,7 +16,9 @@ public struct EntryExporter {
 
   /// What exports to an entry.
   ///
-  /// - Parameter makeExporter: makes the exporter of a destination.
+  /// - Parameters:
+  ///   - entry: one destination or a group.
+  ///   - makeExporter: makes the exporter of a destination.
   public init(_ entry: DestinationEntry, _ makeExporter: (ExportDestination) -> CollectorExporter) {
     self.entry = entry
     exporters = entry.destinations.map(makeExporter)

@@ -16,7 +16,9 @@ public struct ExportDestination: Hashable, Sendable, CustomStringConvertible {
 
   /// Parses a destination as operators write it.
   ///
-  /// - Parameter defaults: what holds where it does not say otherwise; default: IPFIX.
+  /// - Parameters:
+  ///   - text: one destination, no list and no group.
+  ///   - defaults: what holds where it does not say otherwise; default: IPFIX.
   /// - Throws: ``AddressError``, in words for the operator.
   public init(_ text: String, defaults: ExportConfiguration = ExportConfiguration()) throws(AddressError) {
     self = try DestinationParser(defaults: defaults).destination(text[...])

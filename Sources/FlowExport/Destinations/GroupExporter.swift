@@ -23,7 +23,9 @@ public final class GroupExporter: FlowRecordConsumer {
 
   /// An exporter to a group.
   ///
-  /// - Parameter members: at least one.
+  /// - Parameters:
+  ///   - mode: which member gets a record.
+  ///   - members: at least one.
   public init(_ mode: DestinationGroup.Mode, _ members: [CollectorExporter]) {
     precondition(!members.isEmpty, "a group without a member has nobody to export to")
     self.mode = mode

@@ -7,7 +7,7 @@ internal import FlowMeter
 
 /// A filter in tcpdump's words, compiled (pcap-filter(7)), for Flow Records and NAT events.
 ///
-/// libpcap matches it against packets of raw IP: see ``SyntheticPacket`` for what it is shown. Two filters of the same
+/// libpcap matches it against packets of raw IP: see `SyntheticPacket` for what it is shown. Two filters of the same
 /// words are equal. Any thread.
 @safe public final class FlowFilter: Hashable, @unchecked Sendable {
   /// The filter's words.

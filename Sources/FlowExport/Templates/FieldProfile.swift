@@ -2,7 +2,7 @@
 
 /// Which of the fields a Collector is sent, by the software that it is. Default ``generic``.
 ///
-/// What each changes stands in ``rules`` and nowhere else. NetFlow v5 has one fixed record: there all are the same.
+/// What each changes stands in `rules` and nowhere else. NetFlow v5 has one fixed record: there all are the same.
 public enum FieldProfile: String, CaseIterable, Sendable {
   /// What every collector decodes.
   case generic
