@@ -44,7 +44,7 @@ let package = Package(
     .testTarget(
       name: "FlowExportTests", dependencies: ["FlowExport", "FlowMeter"], swiftSettings: settings),
     .testTarget(
-      name: "FlowNetfilterTests", dependencies: ["FlowMeter", "FlowNetfilter"], swiftSettings: settings),
+      name: "FlowNetfilterTests", dependencies: ["CNetfilter", "FlowMeter", "FlowNetfilter"], swiftSettings: settings),
     .testTarget(
       name: "flowprobeTests",
       dependencies: [

@@ -2,6 +2,7 @@
 //
 // Unsafe: system calls on paths of ours.
 
+internal import FlowMeter
 internal import Glibc
 
 /// Directories that are made as they are needed.
@@ -18,5 +19,29 @@ enum DirectoryTree {
   /// Makes the directory that a file shall be in.
   static func makeParents(of file: String) {
     if let end = file.lastIndex(of: "/") { make(String(file[..<end])) }
+  }
+
+  /// Whether a directory is there; one that is not could be made. Makes nothing.
+  ///
+  /// - Throws: where the process cannot make files in it, or cannot make it.
+  static func tryOut(_ directory: String) throws(SystemError) -> Bool {
+    var status = stat()
+    if unsafe stat(directory, &status) == 0 {
+      try tryWriting(directory)
+      return true
+    }
+    guard errno == ENOENT else { throw .last }
+    // It would be made where its nearest parent is that there is.
+    var parent = directory[...]
+    repeat {
+      parent = parent.lastIndex(of: "/").map { parent[..<$0] } ?? ""
+    } while unsafe !parent.isEmpty && access(String(parent), F_OK) != 0
+    try tryWriting(!parent.isEmpty ? String(parent) : directory.hasPrefix("/") ? "/" : ".")
+    return false
+  }
+
+  /// By the rights that the process has.
+  private static func tryWriting(_ directory: String) throws(SystemError) {
+    guard unsafe faccessat(AT_FDCWD, directory + "/.", W_OK | X_OK, AT_EACCESS) == 0 else { throw .last }
   }
 }

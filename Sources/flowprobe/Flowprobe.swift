@@ -49,6 +49,7 @@ struct Meter: ParsableCommand {
       flowprobe --natevents [--dest LIST] [OPTIONS]
       flowprobe -r FILE [--dest LIST] [OPTIONS] [FILTER WORDS]
       flowprobe --config FILE [OPTIONS]
+      flowprobe [OPTIONS] --check
       flowprobe top [--control PATH]
       flowprobe ctl [--control PATH] COMMAND
       flowprobe import FILE ...
@@ -120,11 +121,15 @@ struct Meter: ParsableCommand {
     try checkCombination()
     Signals.begin()
     let configuration = try ProbeConfiguration(self)
+    if files.check {
+      if Check(configuration).run() { return }
+      throw ExitCode.failure
+    }
     let table: FlowTable
     do throws(SystemError) {
       table = try FlowTable(configuration.table)
     } catch {
-      Console.say("cannot reserve memory for \(configuration.table.maxFlows) flows: \(error); lower --maxflows")
+      Console.say(configuration.memoryTrouble(error))
       throw ExitCode.failure
     }
     let outlets: ProbeOutlets

@@ -60,11 +60,14 @@ struct NetfilterOptions: ParsableArguments {
         + " completed. 1024 to 100000000.", valueName: "connections"))
   var natConnections = NATTable.Configuration().capacity
 
+  /// Below it headers are cut.
+  static let copyLengths = 64...65_531
+
   func validate() throws {
     _ = try groups()
     try MeteringOptions.check("--nat-connections", natConnections, 1024...100_000_000)
     try MeteringOptions.check("--nat-buffer", natBuffer, 64...2_097_151)
-    try MeteringOptions.check("--nflog-size", copyLength, 64...65_531)
+    try MeteringOptions.check("--nflog-size", copyLength, Self.copyLengths)
     try MeteringOptions.check("--nflog-threshold", threshold, 1...65_535)
     try MeteringOptions.check("--nflog-timeout", timeout, 10...1000)
     try MeteringOptions.check("--nflog-message", messageSize, 4096...131_072)

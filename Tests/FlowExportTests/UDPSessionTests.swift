@@ -40,6 +40,21 @@ struct UDPSessionTests {
   @Test("they do where the kernel refuses segmentation", arguments: lengths)
   func withoutSegmentation(lengths: [Int]) throws { try check(.v4, lengths, segments: false) }
 
+  @Test("the way to a collector has a source address, its interface and an MTU; a name without an address has none")
+  func path() throws {
+    let path = try CollectorPath(to: CollectorAddress("127.0.0.1:2055"), ExportConfiguration())
+    #expect(path.remote == "127.0.0.1")
+    #expect(path.local == "127.0.0.1")
+    #expect(path.interface == "lo")
+    #expect(try #require(path.mtu) >= 1280)
+    let other = try CollectorPath(to: CollectorAddress("127.0.0.1:2055@127.0.0.2"), ExportConfiguration())
+    #expect(other.local == "127.0.0.2")
+    #expect(other.interface == nil)
+    #expect(throws: ExportError(.connect, reason: "its name has no address")) {
+      try CollectorPath(to: CollectorAddress("nosuch.invalid"), ExportConfiguration())
+    }
+  }
+
   @Test("a part of a batch is sent from where it begins")
   func part() throws {
     let receiver = try #require(LoopbackReceiver(.v4))

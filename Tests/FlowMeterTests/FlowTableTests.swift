@@ -83,6 +83,31 @@ struct FlowTableTests {
     return packet
   }
 
+  @Test("the memory of a full table is known before: all that it may hold, and no less than it takes")
+  func mostMemory() throws {
+    var configuration = FlowTable.Configuration()
+    // 16 stripes of 262 144 entries, and of 125 000 active and 15 625 ended Flows of 68, 100 or 132 octets each.
+    #expect(FlowTable.mostMemory(configuration, .v4, hasDetails: false) == 186_554_432)
+    #expect(FlowTable.mostMemory(configuration, .v6, hasDetails: false) == 258_554_432)
+    #expect(FlowTable.mostMemory(configuration, .v6, hasDetails: true) == 330_554_432)
+    configuration.maxFlows = 3000
+    let table = try FlowTable(configuration)
+    var batch = PacketBatch()
+    for port in 0..<UInt16(3000) {
+      var packet = Packets.udp
+      (packet[20], packet[21]) = (UInt8(port >> 8), UInt8(port & 0xff))
+      if batch.count == PacketBatch.capacity {
+        table.update(batch)
+        batch.reset(at: Timestamp(milliseconds: 1))
+      }
+      batch.append(packet, at: 1)
+    }
+    table.update(batch)
+    let most = FlowTable.mostMemory(configuration, .v4, hasDetails: false)
+    #expect(table.statistics.memory > most / 4)
+    #expect(table.statistics.memory <= most)
+  }
+
   @Test("a slot is one cache line, an IPv6 slot one and a half, a key 48 octets")
   func layout() {
     #expect(MemoryLayout<FlowSlot>.stride == 64)

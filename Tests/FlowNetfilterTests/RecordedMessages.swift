@@ -18,6 +18,9 @@ struct RecordedMessage: Sendable, CustomTestStringConvertible {
   /// What log groups told, with the lines of tshark.
   static let nflog = load("nflog.txt")
 
+  /// What nf_tables listed of chains and rules, with the lines of nft.
+  static let rules = load("rules.txt")
+
   static func conntrack(_ name: String) -> RecordedMessage { conntrack.first { $0.name == name }! }
   static func nflog(_ name: String) -> RecordedMessage { nflog.first { $0.name == name }! }
 

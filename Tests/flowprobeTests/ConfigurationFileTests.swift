@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import FlowExport
+import Glibc
 import Testing
 
 @testable import flowprobe
@@ -49,7 +50,27 @@ struct ConfigurationFileTests {
     #expect(refusal("nflog 70000")?.contains("line 1: '70000' is no NFLOG group") == true)
     #expect(refusal("active-timeout 0")?.contains("--active-timeout 0 is out of range; give 1 to 86400.") == true)
     #expect(refusal("config other.conf")?.contains("cannot name another one") == true)
+    #expect(refusal("nflog 5\ncheck\n")?.contains("line 2: 'check' starts nothing; give it on the command") == true)
     #expect(refusal("read capture.pcap\ninterface eth0\nnatevents legacy\nmac\n") == nil)
+  }
+
+  @Test("a file of 1 MiB is taken whole, a longer one is refused and not cut")
+  func longest() throws {
+    let path = "/tmp/flowprobe-conf-\(getpid())"
+    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    defer {
+      close(descriptor)
+      unsafe unlink(path)
+    }
+    let option = "nflog 5\n"
+    #expect(Console.write(to: descriptor, String(repeating: "#", count: (1 << 20) - option.utf8.count - 1) + "\n") == 0)
+    #expect(Console.write(to: descriptor, option) == 0)
+    #expect(try ConfigurationFile(path: path).arguments == ["--nflog=5"])
+    #expect(Console.write(to: descriptor, "\n") == 0)
+    let error = #expect(throws: ConfigurationFile.Refusal.self) { try ConfigurationFile(path: path) }
+    #expect(
+      error?.description == "cannot use configuration file '\(path)': it has more than 1048576 octets; give a list of"
+        + " options, one a line")
   }
 
   @Test("a file that cannot be read is told")

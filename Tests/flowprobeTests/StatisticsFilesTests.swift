@@ -46,6 +46,19 @@ struct StatisticsFilesTests {
     #expect(!place.exists(".ipt_netflow.new"))
   }
 
+  @Test("whether files could be written is found out, and nothing is made")
+  func tryOut() throws {
+    let place = Place()
+    try StatisticsFiles.tryOut(place.directory)
+    try StatisticsFiles.tryOut(place.root)
+    #expect(!place.exists(""))
+    var files = StatisticsFiles(directory: place.directory)
+    try files.replace("ipt_netflow", by: "one\n")
+    #expect(throws: StatisticsError.taken(place.directory)) { try StatisticsFiles.tryOut(place.directory) }
+    let below = "\(place.directory)/ipt_netflow/stat"
+    #expect(throws: StatisticsError.system(below, SystemError(code: ENOTDIR))) { try StatisticsFiles.tryOut(below) }
+  }
+
   @Test("until a file is finished, and when it is given up, readers see the one before")
   func unfinished() throws {
     let place = Place()

@@ -61,12 +61,9 @@ struct CollectorConnection {
     let now = Timestamp.monotonicClock()
     guard movedTo != nil || now >= nextAttempt else { return .unchanged }
     nextAttempt = now.advanced(byMilliseconds: Self.retryInterval)
-    guard let address else { return .failed(ExportError(.connect, reason: "its name has no address")) }
+    guard let address else { return .failed(.nameWithoutAddress) }
     do throws(ExportError) {
-      let source = destination.source.map { ResolvedAddress($0.address, $0.version, port: 0) }
-      let session = try UDPSession(
-        to: address, source: source, device: destination.device,
-        UDPSession.Configuration(sendBuffer: configuration.sendBuffer))
+      let session = try UDPSession(to: address, from: destination, configuration)
       self.session = session
       ownSessions?.set(session.own, number: number)
       return .opened(movedTo: movedTo)

@@ -68,6 +68,8 @@ public struct ExportError: Error, Hashable, Sendable {
     (self.kind, self.reason) = (kind, reason)
   }
 
+  static let nameWithoutAddress = ExportError(.connect, reason: "its name has no address")
+
   /// With the error of the system call that just failed.
   static func last(_ kind: Kind) -> ExportError { ExportError(kind, reason: SystemError.last.description) }
 }

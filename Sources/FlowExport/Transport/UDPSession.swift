@@ -63,6 +63,15 @@ final class UDPSession: TransportSession {
     unsafe try check(remote.withSocketAddress { unsafe connect(descriptor, $0, $1) })
   }
 
+  /// As the destination and the configuration want it: the source address, the device, the send buffer.
+  convenience init(
+    to remote: ResolvedAddress, from destination: CollectorAddress, _ configuration: ExportConfiguration
+  ) throws(ExportError) {
+    let source = destination.source.map { ResolvedAddress($0.address, $0.version, port: 0) }
+    try self.init(
+      to: remote, source: source, device: destination.device, Configuration(sendBuffer: configuration.sendBuffer))
+  }
+
   deinit { close(descriptor) }
 
   private func check(_ result: Int32) throws(ExportError) {
@@ -75,16 +84,17 @@ final class UDPSession: TransportSession {
     unsafe setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
   }
 
-  /// The path's MTU less IP and UDP headers, as far as the kernel knows it.
-  var messageLimit: Int? {
+  /// The path's MTU less IP and UDP headers.
+  var messageLimit: Int? { pathMTU.map { $0 - (remote.family == AF_INET ? 20 : 40) - 8 } }
+
+  /// The longest packet that the path takes, as far as the kernel knows it. Octets.
+  var pathMTU: Int? {
     var (mtu, length) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
-    let isIPv4 = remote.family == AF_INET
     let result =
-      unsafe isIPv4
+      unsafe remote.family == AF_INET
       ? getsockopt(descriptor, Int32(IPPROTO_IP), IP_MTU, &mtu, &length)
       : getsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_MTU, &mtu, &length)
-    guard result == 0, mtu > 0 else { return nil }
-    return Int(mtu) - (isIPv4 ? 20 : 40) - 8
+    return result == 0 && mtu > 0 ? Int(mtu) : nil
   }
 
   var sendQueue: SendQueue {

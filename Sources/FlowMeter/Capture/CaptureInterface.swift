@@ -77,6 +77,9 @@ public final class CaptureInterface: PacketSource {
   /// `any`. Any thread may ask.
   public var ifIndex: UInt32 { publishedIndex.load(ordering: .relaxed) }
 
+  /// What its frames begin with, in libpcap's words; nil while there is no interface.
+  public var linkTypeName: String? { session.map { unsafe PcapHandle.linkTypeName(of: $0.handle.pcap) } }
+
   private func publish(_ session: Session?) { publishedIndex.store(session?.ifIndex ?? 0, ordering: .relaxed) }
 
   /// Takes frames for other hosts too, or no longer: within a tenth of a second, without a packet lost. Any thread.

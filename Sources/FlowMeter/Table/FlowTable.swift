@@ -64,20 +64,13 @@ internal import Synchronization
     precondition((1...1 << 30).contains(configuration.maxFlows), "maxFlows out of range")
     self.configuration = configuration
     hash = KeyHash(seed: configuration.hashSeed)
-    // A stripe of fewer than 256 Flows would evict by its own bad luck long before the table is full.
-    var stripeBits = 0
-    while stripeBits < 4, configuration.maxFlows >> (stripeBits + 1) >= 256 { stripeBits += 1 }
-    stripeCount = 1 << stripeBits
-    stripeShift = UInt64(64 - stripeBits)
-    let capacity = configuration.maxFlows / stripeCount
-    // How many ended Flows may wait: two of the largest batches at the least, so that a reader who drains the table
-    // whenever it is crowded never loses one.
-    patience = max(2 * PacketBatch.mostPackets, capacity / 8)
-
-    var indexLength = FlowStore.smallestIndex
-    while (capacity + 1) * 8 > indexLength * 5 { indexLength *= 2 }
-    indexStride = indexLength
-    let initialLength = Self.initialIndex(configuration.indexSize / stripeCount, atMost: indexLength)
+    let layout = FlowTableLayout(maxFlows: configuration.maxFlows)
+    stripeCount = layout.stripeCount
+    stripeShift = UInt64(64 - layout.stripeBits)
+    let capacity = layout.capacity
+    patience = layout.patience
+    indexStride = layout.indexLength
+    let initialLength = Self.initialIndex(configuration.indexSize / stripeCount, atMost: layout.indexLength)
     index = try Reservation(bytes: stripeCount * indexStride * MemoryLayout<UInt64>.stride)
     unsafe maskHints = .allocate(capacity: stripeCount)
     let chunk = SlotPool.chunk

@@ -59,8 +59,12 @@ final class SlotPool: Sendable {
 
   /// What is in use of it, bytes.
   func memory(hasDetails: Bool) -> Int {
-    let each = stride + MemoryLayout<UInt32>.stride + (hasDetails ? MemoryLayout<PacketDetail>.stride : 0)
-    return (claimed.load(ordering: .relaxed) - 1) * each
+    (claimed.load(ordering: .relaxed) - 1) * Self.memory(stride: stride, hasDetails: hasDetails)
+  }
+
+  /// What one Flow takes, bytes.
+  static func memory(stride: Int, hasDetails: Bool) -> Int {
+    stride + MemoryLayout<UInt32>.stride + (hasDetails ? MemoryLayout<PacketDetail>.stride : 0)
   }
 
   /// The next chunk of slots that nobody has had.

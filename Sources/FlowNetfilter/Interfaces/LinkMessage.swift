@@ -60,12 +60,3 @@ enum LinkMessage: Equatable {
     return interface.name.isEmpty ? nil : interface
   }
 }
-
-extension RawSpan {
-  /// The text up to the first zero; what is no UTF-8 is replaced.
-  fileprivate func text(_ range: Range<Int>) -> String {
-    unsafe extracting(range).withUnsafeBytes { octets in
-      unsafe String(decoding: octets.prefix { $0 != 0 }, as: UTF8.self)
-    }
-  }
-}

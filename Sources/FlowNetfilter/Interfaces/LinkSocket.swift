@@ -98,23 +98,14 @@ extension LinkSocket {
       unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
       let settings = unsafe memory.baseAddress!.assumingMemoryBound(to: ethtool_link_settings.self)
       unsafe settings.pointee.cmd = UInt32(ETHTOOL_GLINKSETTINGS)
-      guard unsafe ask(settings, of: name) else { return nil }
+      guard unsafe askDriver(descriptor, settings, of: name) else { return nil }
       let words = unsafe settings.pointee.link_mode_masks_nwords
       guard (-Int8.max..<0).contains(words) else { return nil }
       unsafe settings.pointee.cmd = UInt32(ETHTOOL_GLINKSETTINGS)
       unsafe settings.pointee.link_mode_masks_nwords = -words
-      guard unsafe ask(settings, of: name) else { return nil }
+      guard unsafe askDriver(descriptor, settings, of: name) else { return nil }
       let speed = unsafe settings.pointee.speed
       return speed == 0 || speed == UInt32(bitPattern: SPEED_UNKNOWN) ? nil : speed
     }
-  }
-
-  private func ask(_ settings: UnsafeMutablePointer<ethtool_link_settings>, of name: String) -> Bool {
-    var request = unsafe ifreq()
-    unsafe withUnsafeMutableBytes(of: &request.ifr_ifrn) { octets in
-      unsafe octets.copyBytes(from: name.utf8.prefix(octets.count - 1))
-    }
-    unsafe request.ifr_ifru.ifru_data = unsafe UnsafeMutableRawPointer(settings).assumingMemoryBound(to: CChar.self)
-    return unsafe ioctl(descriptor, UInt(SIOCETHTOOL), &request) == 0
   }
 }

@@ -84,32 +84,16 @@ internal import Glibc
   private static func error(_ number: UInt16, _ error: SystemError) -> CaptureError {
     let object = "NFLOG group \(number)"
     switch error.code {
-    case EPERM where NFLogListeners.current.contains(number):
+    case EPERM where NFLogListeners.current[number] != nil:
+      let program = NFLogListeners.current[number].flatMap { NFLogListeners.program(at: $0) }
       return .netfilter(
-        object: object, reason: "another program listens to it", advice: "stop that one, or log to another group")
+        object: object, reason: "another program listens to it\(program.map { " (\($0))" } ?? "")",
+        advice: "stop that one, or log to another group")
     case EPROTONOSUPPORT, EINVAL, ENOENT:
       return .netfilter(
         object: object, reason: "the kernel has no nfnetlink_log", advice: "load it: 'modprobe nfnetlink_log'")
     default:
       return .netfilter(object: object, reason: error.description, advice: error.netlinkAdvice)
     }
-  }
-}
-
-/// The groups that have a listener in this network namespace.
-enum NFLogListeners {
-  /// As /proc shows them to root: a line each, which begins with the group's number. Empty where it does not.
-  static var current: Set<UInt16> {
-    let stream = unsafe fopen("/proc/thread-self/net/netfilter/nfnetlink_log", "re")
-    guard let stream = unsafe stream else { return [] }
-    defer { unsafe fclose(stream) }
-    var groups: Set<UInt16> = []
-    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { line in
-      while let text = unsafe fgets(line.baseAddress, Int32(line.count), stream) {
-        let first = unsafe String(cString: text).split(separator: " ").first
-        if let number = first.flatMap({ UInt16($0) }) { groups.insert(number) }
-      }
-    }
-    return groups
   }
 }

@@ -81,4 +81,11 @@ extension RawSpan {
   func nativeUInt32(at offset: Int) -> UInt32 {
     unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self)
   }
+
+  /// The text up to the first zero; what is no UTF-8 is replaced.
+  func text(_ range: Range<Int>) -> String {
+    unsafe extracting(range).withUnsafeBytes { octets in
+      unsafe String(decoding: octets.prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
 }

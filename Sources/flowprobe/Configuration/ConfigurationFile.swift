@@ -41,6 +41,9 @@ struct ConfigurationFile {
       guard option.first?.hasPrefix("--config") != true else {
         throw Refusal(path: path, line: index + 1, reason: "a configuration file cannot name another one")
       }
+      guard option.first != "--check" else {
+        throw Refusal(path: path, line: index + 1, reason: "'check' starts nothing; give it on the command line")
+      }
       if let reason = Self.refusal(of: option) { throw Refusal(path: path, line: index + 1, reason: reason) }
       arguments += option
     }
@@ -86,11 +89,15 @@ struct ConfigurationFile {
     var octets: [UInt8] = []
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 1)
     defer { unsafe buffer.deallocate() }
-    while octets.count < mostOctets {
+    while true {
       let count = unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count)
       guard count >= 0 else { throw Refusal(path: path, reason: "\(SystemError.last); give a file that can be read") }
       if count == 0 { break }
       unsafe octets.append(contentsOf: buffer[..<count])
+      guard octets.count <= mostOctets else {
+        throw Refusal(
+          path: path, reason: "it has more than \(mostOctets) octets; give a list of options, one a line")
+      }
     }
     return String(decoding: octets, as: UTF8.self)
   }

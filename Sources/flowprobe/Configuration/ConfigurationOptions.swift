@@ -14,6 +14,9 @@ struct ConfigurationOptions: ParsableArguments {
       valueName: "file"))
   var moduleConfiguration: [String] = []
 
+  @Flag(help: "Tell what would run, what would be missed and what stands in the way, and exit; nothing is started.")
+  var check = false
+
   var areEmpty: Bool { config.isEmpty && moduleConfiguration.isEmpty }
 
   /// The arguments with those of the files that they name in front.

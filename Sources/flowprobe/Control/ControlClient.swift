@@ -2,6 +2,7 @@
 //
 // Unsafe: hands buffers of ours to system calls.
 
+internal import CShims
 internal import FlowMeter
 internal import Glibc
 

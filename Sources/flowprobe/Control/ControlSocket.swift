@@ -47,10 +47,26 @@ final class ControlSocket: Sendable {
     close(descriptor)
   }
 
+  /// Whether the socket could be made now. Makes nothing.
+  static func tryOut(path: String, group: String?) throws(ListeningError) {
+    if let group { _ = try identifier(ofGroup: group) }
+    do throws(SystemError) {
+      if let end = path.lastIndex(of: "/") { _ = try DirectoryTree.tryOut(String(path[...end])) }
+    } catch {
+      throw .control(path, error)
+    }
+    _ = try hasRemains(path)
+  }
+
   /// Removes the socket of a flowprobe that has ended without doing so.
   private static func clear(_ path: String) throws(ListeningError) {
+    if try hasRemains(path) { unsafe unlink(path) }
+  }
+
+  /// Whether there is a socket that nobody listens to.
+  private static func hasRemains(_ path: String) throws(ListeningError) -> Bool {
     var status = stat()
-    guard unsafe lstat(path, &status) == 0 else { return }
+    guard unsafe lstat(path, &status) == 0 else { return false }
     guard status.st_mode & S_IFMT == S_IFSOCK else { throw .noSocket(path) }
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_NONBLOCK | O_CLOEXEC, 0)
     guard descriptor >= 0 else { throw .control(path, .last) }
@@ -58,7 +74,7 @@ final class ControlSocket: Sendable {
     // EAGAIN: its queue is full.
     let isAlive = unsafe UnixAddress(path).with { unsafe connect(descriptor, $0, $1) } == 0 || errno == EAGAIN
     guard !isAlive else { throw .taken(path) }
-    unsafe unlink(path)
+    return true
   }
 
   private static func identifier(ofGroup name: String) throws(ListeningError) -> gid_t {

@@ -2,6 +2,7 @@
 //
 // Unsafe: socket options and addresses of ours, handed to system calls.
 
+internal import CShims
 internal import FlowExport
 internal import FlowMeter
 internal import Glibc

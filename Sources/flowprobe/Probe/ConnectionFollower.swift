@@ -23,7 +23,8 @@ final class ConnectionFollower: @unchecked Sendable {
     events = configuration.exportsNATEvents ? NATEventLog() : nil
     conntrack = try ConntrackEvents(table: translations, log: events, configuration.conntrack, clock: clock)
     for notice in settings.notices(exportsEvents: events != nil) { Console.say(notice) }
-    Console.tell(granted: conntrack.grantedBuffer, of: configuration.conntrack.bufferSize, "conntrack's events")
+    BufferShortage(granted: conntrack.grantedBuffer, of: configuration.conntrack.bufferSize, "conntrack's events")
+      .map { Console.say($0.description) }
   }
 
   /// The translations where conntrack makes no events: what packets tell of their connections is all that is known.
@@ -59,12 +60,22 @@ final class ConnectionFollower: @unchecked Sendable {
   }
 }
 
-extension Console {
+/// What the operator is told of a socket's buffer that is smaller than was asked for.
+struct BufferShortage: CustomStringConvertible {
+  var granted: Int
+  var wanted: Int
+  /// Whose it is.
+  var object: String
+
+  /// Nil where the kernel gave all of it.
+  init?(granted: Int, of wanted: Int, _ object: String) {
+    guard granted < wanted else { return nil }
+    (self.granted, self.wanted, self.object) = (granted, wanted, object)
+  }
+
   /// In a container root is not the machine's, and the system's limit holds.
-  static func tell(granted: Int, of wanted: Int, _ object: String) {
-    guard granted < wanted else { return }
-    say(
-      "the kernel gives \(object) a buffer of \(granted / 1024) KiB of \(wanted / 1024);"
-        + " raise net.core.rmem_max on the host")
+  var description: String {
+    "the kernel gives \(object) a buffer of \(granted / 1024) KiB of \(wanted / 1024);"
+      + " raise net.core.rmem_max on the host"
   }
 }

@@ -85,7 +85,8 @@ final class Probe: @unchecked Sendable {
       let source = try NFLogSource(
         group: number, configuration.nflog, clock: clock,
         translations: configuration.completesRecords ? translations : nil)
-      Console.tell(granted: source.grantedBuffer, of: configuration.nflog.bufferSize, "NFLOG group \(number)")
+      BufferShortage(granted: source.grantedBuffer, of: configuration.nflog.bufferSize, "NFLOG group \(number)")
+        .map { Console.say($0.description) }
       return MeteredSource(source, origin, process(source, configuration, table))
     }
   }

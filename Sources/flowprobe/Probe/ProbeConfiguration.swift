@@ -106,6 +106,11 @@ extension ProbeConfiguration {
     meteringProcessors.isEmpty ? nil : meteringProcessors[number % meteringProcessors.count]
   }
 
+  /// What is to be said where there is no room for the table.
+  func memoryTrouble(_ error: SystemError) -> String {
+    "cannot reserve memory for \(table.maxFlows) flows: \(error); lower --maxflows"
+  }
+
   /// What is to be said where a thread cannot be started.
   func threadTrouble(_ error: SystemError) -> String {
     let chosen = meteringProcessors + [exportProcessor].compactMap { $0 }

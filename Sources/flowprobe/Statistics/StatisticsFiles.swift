@@ -83,6 +83,19 @@ struct StatisticsFiles: ~Copyable {
     descriptor = opened
   }
 
+  /// Whether files could be written to a directory now. Makes nothing.
+  static func tryOut(_ directory: String) throws(StatisticsError) {
+    do throws(SystemError) {
+      guard try DirectoryTree.tryOut(directory) else { return }
+    } catch {
+      throw .system(directory, error)
+    }
+    let opened = unsafe Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard opened >= 0 else { throw .system(directory, .last) }
+    defer { close(opened) }
+    guard flock(opened, LOCK_EX | LOCK_NB) == 0 else { throw .taken(directory) }
+  }
+
   /// Whether the directory that is open has its name yet: /run may have been cleared.
   private var isStillThere: Bool {
     var (ours, named) = (stat(), stat())

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowExport
+internal import FlowMeter
+internal import FlowNetfilter
+internal import Glibc
+
+/// Finds out what would run with a configuration, what would be missed and what stands in the way (`--check`).
+///
+/// Sources are opened as at the start, and closed again: what the system says of them is what it would say then.
+/// Nothing is metered, sent or written.
+struct Check {
+  let configuration: ProbeConfiguration
+  let system: SystemView
+
+  init(_ configuration: ProbeConfiguration) {
+    self.configuration = configuration
+    system = SystemView()
+  }
+
+  /// Prints what was found. False where flowprobe could not run.
+  func run() -> Bool {
+    let findings = findings
+    for line in findings.lines { print(line) }
+    return !findings.hasProblem
+  }
+
+  private var findings: [Finding] {
+    var findings = sources
+    findings += table
+    findings += configuration.destinations.flatMap { Self.destinations(of: $0) }
+    findings += protocolFindings
+    findings.append(.fact("sampling", configuration.table.sampling?.summary ?? "none"))
+    findings += statistics + outlets
+    findings += processors
+    return findings
+  }
+
+  private var protocolFindings: [Finding] {
+    guard !configuration.destinations.isEmpty else {
+      return [.fact("protocol", "none: flows are printed")]
+    }
+    return [.fact("protocol", configuration.exportProtocols.map(\.name).joined(separator: ", "))]
+      + ProtocolFindings.missing(configuration, ipv6: ipv6Sources)
+  }
+
+  /// Where IPv6 is to be expected: interfaces that have such an address, groups that rules log it to.
+  private var ipv6Sources: [String] {
+    configuration.origins.compactMap { origin in
+      switch origin {
+      case .interface(let name): system.hasIPv6(name) ? "'\(name)'" : nil
+      case .group(let number):
+        system.rules?.sites(of: [number]).contains { $0.family == .ipv6 || $0.family.seesIPv6 && system.usesIPv6 }
+          ?? false ? "NFLOG group \(number)" : nil
+      }
+    }
+  }
+
+  private static func destinations(of entry: DestinationEntry) -> [Finding] {
+    let findings = entry.destinations.map(destination)
+    guard case .group(let group) = entry else { return findings }
+    return [.fact("group", group.description)] + findings
+  }
+
+  private static func destination(_ destination: ExportDestination) -> Finding {
+    do throws(ExportError) {
+      let path = try CollectorPath(to: destination.address, destination.configuration)
+      var text = "\(destination)"
+      if case .name = destination.address.host { text += ", which is \(path.remote)" }
+      text += ": from \(path.local)" + (path.interface.map { " (\($0))" } ?? "")
+      if let mtu = path.mtu { text += ", packets of up to \(mtu) octets" }
+      return .fact("destination", text)
+    } catch {
+      return .notice(ExportEvent.cannotSend(destination: destination, reason: error.reason, times: 1).description)
+    }
+  }
+
+  private var statistics: [Finding] {
+    guard let directory = configuration.statisticsDirectory else { return [.fact("statistics", "no files")] }
+    do throws(StatisticsError) {
+      try StatisticsFiles.tryOut(directory)
+      return [.fact("statistics", directory)]
+    } catch {
+      return [.notice(error.description)]
+    }
+  }
+
+  /// Whether it could be asked from outside.
+  private var outlets: [Finding] {
+    var findings: [Finding] = []
+    if let address = configuration.metrics {
+      do throws(ListeningError) {
+        close(try address.listen())
+        findings.append(.fact("metrics", "http://\(address)/metrics"))
+      } catch {
+        findings.append(.problem(error.description))
+      }
+    }
+    if let control = configuration.control {
+      do throws(ListeningError) {
+        try ControlSocket.tryOut(path: control.path, group: control.group)
+        findings.append(.fact("control", control.path))
+      } catch {
+        findings.append(control.isWanted ? .problem(error.description) : .notice(error.description))
+      }
+    }
+    return findings
+  }
+
+  /// Whether threads can run where they are wanted.
+  private var processors: [Finding] {
+    let wanted = Set(configuration.meteringProcessors + [configuration.exportProcessor].compactMap { $0 })
+    do throws(SystemError) {
+      for processor in wanted { try WorkerThread(name: "check", processor: processor) {}.join() }
+      return []
+    } catch {
+      return [.problem(configuration.threadTrouble(error))]
+    }
+  }
+
+  private var table: [Finding] {
+    do throws(SystemError) {
+      _ = try FlowTable(configuration.table)
+    } catch {
+      return [.problem(configuration.memoryTrouble(error))]
+    }
+    return MemoryFindings.findings(MemoryNeed(configuration), system.memory)
+  }
+}
+
+extension Sampling {
+  /// What of the traffic is exported.
+  fileprivate var summary: String {
+    switch method {
+    case .deterministicFlows: "one flow in \(interval) is exported, by number"
+    case .randomFlows: "one flow in \(interval) is exported, by chance"
+    case .hashedFlows: "one flow in \(interval) is metered, by hash"
+    case .packets: "one packet in \(interval) is metered"
+    }
+  }
+}
