@@ -28,9 +28,9 @@ struct ControlOptions: ParsableArguments {
   }
 
   static func check(_ path: String) throws {
-    guard (1...ControlSocket.mostPathOctets).contains(path.utf8.count) else {
+    guard (1...UnixAddress.mostOctets).contains(path.utf8.count) else {
       throw ValidationError(
-        "'\(path)' is no path for a socket; give one of 1 to \(ControlSocket.mostPathOctets) octets.")
+        "'\(path)' is no path for a socket; give one of 1 to \(UnixAddress.mostOctets) octets.")
     }
   }
 
@@ -38,8 +38,8 @@ struct ControlOptions: ParsableArguments {
   func configuration(exports: Bool) -> ControlConfiguration? {
     if isOff { return nil }
     if let control { return ControlConfiguration(path: control, group: group, isWanted: true) }
-    guard exports, geteuid() == 0 else { return nil }
-    return ControlConfiguration(path: ControlSocket.defaultPath, group: group, isWanted: false)
+    guard exports, let directory = RuntimeDirectory.ofProcess else { return nil }
+    return ControlConfiguration(path: directory + ControlSocket.name, group: group, isWanted: false)
   }
 }
 

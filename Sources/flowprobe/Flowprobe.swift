@@ -31,7 +31,7 @@ struct Flowprobe: ParsableCommand {
         argumentsAtStart.withLock { $0 = all }
         main(NetfilterOptions.completing(all))
       } catch {
-        Console.say(error.description)
+        Console.say(error.description, .error)
         Glibc.exit(EX_USAGE)
       }
     }
@@ -71,6 +71,7 @@ struct Meter: ParsableCommand {
   @OptionGroup(title: "Export options") var export: ExportOptions
   @OptionGroup(title: "Statistics options") var statistics: StatisticsOptions
   @OptionGroup(title: "Control options") var control: ControlOptions
+  @OptionGroup(title: "Service options") var service: ServiceOptions
   @OptionGroup(title: "Output options") var output: OutputOptions
 
   /// Whether the options go together. Asked when the program runs, and not when the options are read: a line of a
@@ -111,6 +112,9 @@ struct Meter: ParsableCommand {
       throw ValidationError(
         "\(needsEvents) is to get NAT events alone, and none are made; give --natevents, or other records.")
     }
+    guard service.chroot == nil || service.user != nil else {
+      throw ValidationError("--chroot alone holds nobody, since root leaves it at will; give --user too.")
+    }
     if output.json, !export.dest.isEmpty {
       throw ValidationError("--json prints flows and --dest exports them; give one of the two.")
     }
@@ -124,22 +128,18 @@ struct Meter: ParsableCommand {
     do throws(SystemError) {
       table = try FlowTable(configuration.table)
     } catch {
-      Console.say("cannot reserve memory for \(configuration.table.maxFlows) flows: \(error); lower --maxflows")
-      throw ExitCode.failure
-    }
-    let outlets: ProbeOutlets
-    do throws(ListeningError) {
-      outlets = try ProbeOutlets(configuration)
-    } catch {
-      Console.say(error.description)
+      Console.say("cannot reserve memory for \(configuration.table.maxFlows) flows: \(error); lower --maxflows", .error)
       throw ExitCode.failure
     }
     let succeeded: Bool
-    do throws(CaptureError) {
-      let probe = try Probe(configuration, table, outlets)
+    do {
+      let service = try Service(service)
+      let probe = try Probe(configuration, table, ProbeOutlets(configuration))
+      try service.confine(configuration)
       succeeded = probe.run()
+      service.end()
     } catch {
-      Console.say(error.description)
+      Console.say("\(error)", .error)
       succeeded = false
     }
     if !succeeded { throw ExitCode.failure }

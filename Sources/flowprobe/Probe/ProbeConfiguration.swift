@@ -119,11 +119,12 @@ extension ProbeConfiguration {
 
 /// Tells this machine's probe from others: some collectors keep templates by the Observation Domain alone.
 enum MachineIdentity {
-  /// A hash (FNV-1a) of /etc/machine-id, or of the host's name where there is none; never 0.
-  static var observationDomain: UInt32 {
+  /// A hash (FNV-1a) of /etc/machine-id, or of the host's name where there is none; never 0. As it was when it was
+  /// first asked for.
+  static let observationDomain = {
     let identity = TextFile.read("/etc/machine-id") ?? TextFile.read("/proc/sys/kernel/hostname") ?? "flowprobe"
     var hash: UInt32 = 2_166_136_261
     for octet in identity.utf8 where octet > 0x20 { hash = (hash ^ UInt32(octet)) &* 16_777_619 }
     return hash == 0 ? 1 : hash
-  }
+  }()
 }
