@@ -7,8 +7,8 @@ DESTDIR ?=
 PROGRAM := .build/release/flowprobe
 
 BUILD_PACKAGES := libmicrohttpd-dev libnetfilter-conntrack-dev libnetfilter-log-dev libnfnetlink-dev libpcap-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) conntrack curl ethtool iproute2 iptables jq libfixbuf-tools nfdump nftables pmacct \
-  procps prometheus python3 snmp snmpd tcpdump tmux tshark
+TEST_PACKAGES := $(BUILD_PACKAGES) conntrack curl ethtool fish iproute2 iptables jq libfixbuf-tools nfdump nftables pmacct \
+  procps prometheus python3 snmp snmpd tcpdump tmux tshark zsh
 BENCH_PACKAGES := $(BUILD_PACKAGES) nfdump softflowd
 
 .PHONY: all build run test bench install uninstall fuzz clean setup-build setup-test setup-bench

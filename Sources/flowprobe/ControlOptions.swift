@@ -10,7 +10,8 @@ struct ControlOptions: ParsableArguments {
       """
       Answer 'flowprobe ctl' and 'flowprobe top' on this Unix socket. Default: \(ControlSocket.defaultPath) where root \
       exports live traffic, else none.
-      """, valueName: "path"))
+      """, valueName: "path"),
+    completion: .file())
   var control: String?
 
   @Flag(name: .customLong("no-control"), help: "Have no control socket.")
@@ -18,7 +19,8 @@ struct ControlOptions: ParsableArguments {
 
   @Option(
     name: .customLong("control-group"),
-    help: ArgumentHelp("Members of this group may ask too; changes are for root alone.", valueName: "group"))
+    help: ArgumentHelp("Members of this group may ask too; changes are for root alone.", valueName: "group"),
+    completion: .shellCommand("getent group | cut -d: -f1"))
   var group: String?
 
   func validate() throws {

@@ -9,12 +9,15 @@ internal import Synchronization
 @main
 struct Flowprobe: ParsableCommand {
   static let version = "0.1.0"
+  static let commands: [any ParsableCommand.Type] = [
+    Meter.self, Top.self, Control.self, ListFields.self, Import.self, SNMP.self,
+  ]
 
   static let configuration = CommandConfiguration(
     commandName: "flowprobe",
     abstract: "Meters IP packets into flows and exports them as IPFIX, NetFlow v9 or v5.",
     version: version,
-    subcommands: [Meter.self, Top.self, Control.self, ListFields.self, Import.self, SNMP.self],
+    subcommands: commands,
     defaultSubcommand: Meter.self)
 
   /// The command line, what its files say in front.
@@ -25,6 +28,8 @@ struct Flowprobe: ParsableCommand {
     let arguments = Array(CommandLine.arguments.dropFirst())
     if ["-h", "--help"].contains(arguments.first) {
       print(helpMessage(for: Meter.self))
+    } else if let script = CompletedCommandLine.script(arguments) {
+      print(script)
     } else {
       do throws(ConfigurationFile.Refusal) {
         let all = try ConfigurationOptions.including(arguments)
@@ -73,6 +78,7 @@ struct Meter: ParsableCommand {
   @OptionGroup(title: "Control options") var control: ControlOptions
   @OptionGroup(title: "Service options") var service: ServiceOptions
   @OptionGroup(title: "Output options") var output: OutputOptions
+  @OptionGroup var filter: FilterWords
 
   /// Whether the options go together. Asked when the program runs, and not when the options are read: a line of a
   /// configuration file is read alone.
@@ -87,9 +93,9 @@ struct Meter: ParsableCommand {
         "-r excludes -i, --nflog, --natevents and --nat-fields; meter what comes now or read a file.")
     }
     let hasFiltered = !metering.interfaces.isEmpty || metering.read != nil
-    guard metering.filter.isEmpty || hasFiltered && netfilter.nflog.isEmpty else {
+    guard filter.words.isEmpty || hasFiltered && netfilter.nflog.isEmpty else {
       throw ValidationError(
-        "a filter ('\(metering.filterExpression)') applies to -i and -r;"
+        "a filter ('\(filter.expression)') applies to -i and -r;"
           + " choose the packets of an NFLOG group in the rule that logs them.")
     }
     guard !metering.mark && !metering.uid || !netfilter.nflog.isEmpty else {

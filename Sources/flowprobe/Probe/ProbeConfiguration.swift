@@ -55,8 +55,8 @@ struct ProbeConfiguration {
       source = .live(
         metering.interfaces.map(PacketOrigin.interface) + (try netfilter.groups()).map(PacketOrigin.group))
     }
-    filter = metering.filterExpression
-    capture = metering.capture
+    filter = options.filter.expression
+    capture = metering.capture(options.filter)
     nflog = netfilter.source(bufferSize: capture.bufferSize, metering.details)
     conntrack = netfilter.conntrack
     translations = NATTable.Configuration()
