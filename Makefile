@@ -1,4 +1,4 @@
-# flowprobe: make run | test | bench | install | fuzz | clean
+# flowprobe: make run | test | bench | install | man | fuzz | clean
 #
 # Each target installs the Debian packages it needs (as root; otherwise it prints the apt line and stops).
 
@@ -11,7 +11,7 @@ TEST_PACKAGES := $(BUILD_PACKAGES) conntrack curl ethtool fish iproute2 iptables
   procps prometheus python3 snmp snmpd tcpdump tmux tshark zsh
 BENCH_PACKAGES := $(BUILD_PACKAGES) nfdump softflowd
 
-.PHONY: all build run test bench install uninstall fuzz clean setup-build setup-test setup-bench
+.PHONY: all build run test bench install uninstall man fuzz clean setup-build setup-test setup-bench
 
 all: build
 
@@ -58,6 +58,11 @@ fuzz: setup-build
 	Tests/Fuzz/run fuzz-decoder 1200
 	Tests/Fuzz/run fuzz-capture 1200
 	Tests/Fuzz/run fuzz-netlink 1200
+
+# What the options' declarations say, where it stands in files.
+man: build
+	docs/generate man $(PROGRAM) >docs/.new && mv docs/.new docs/flowprobe.8
+	docs/generate conf $(PROGRAM) >docs/.new && mv docs/.new docs/flowprobe.conf
 
 install: build
 	install -D -s -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/flowprobe

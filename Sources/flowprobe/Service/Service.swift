@@ -26,8 +26,8 @@ struct Service: ~Copyable {
       _ = ProgramFile.fingerprint
       try Privileges.enter(root)
       // The system's resolver reads its settings again when they have changed, and by then they are those in here.
-      for destination in configuration.destinations.flatMap(\.destinations) {
-        guard case .name(let name) = destination.address.host, TextFile.read("/etc/resolv.conf") == nil else { continue }
+      let hosts = configuration.destinations.flatMap(\.destinations).map(\.address.host)
+      for case .name(let name) in hosts where TextFile.read("/etc/resolv.conf") == nil {
         throw .noResolver(root: root, name: name)
       }
     }
