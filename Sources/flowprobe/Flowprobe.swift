@@ -25,6 +25,11 @@ struct Flowprobe: ParsableCommand {
 
   /// Who asks for help wants the options of the main job, whose name need not be given.
   static func main() {
+    // Swift takes the arguments from there.
+    guard CommandLine.argc > 0 else {
+      Console.say("cannot read the command line: there is no /proc; run 'mount -t proc proc /proc'", .error)
+      Glibc.exit(EXIT_FAILURE)
+    }
     let arguments = Array(CommandLine.arguments.dropFirst())
     if ["-h", "--help"].contains(arguments.first) {
       print(helpMessage(for: Meter.self))
