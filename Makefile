@@ -91,9 +91,10 @@ install: completions
 	install -D -m 644 $(COMPLETIONS)/bash $(SHARE)/bash-completion/completions/flowprobe
 	install -D -m 644 $(COMPLETIONS)/zsh $(SHARE)/zsh/vendor-completions/_flowprobe
 	install -D -m 644 $(COMPLETIONS)/fish $(SHARE)/fish/vendor_completions.d/flowprobe.fish
-	install -d $(SHARE)/doc/flowprobe/examples
+	install -D -m 755 -t $(SHARE)/doc/flowprobe/examples iptables-examples/[a-z]*
 	install -m 644 README.md $(SHARE)/doc/flowprobe/
-	install -m 755 iptables-examples/[a-z]* $(SHARE)/doc/flowprobe/examples/
+	install -D -m 644 -t $(SHARE)/doc/flowprobe/docs docs/*.md
+	install -D -m 644 -t $(SHARE)/doc/flowprobe/docs/collectors docs/collectors/*.md
 	install -m 644 iptables-examples/README.md $(SHARE)/doc/flowprobe/examples/
 	$(call unit,flowprobe.service,flowprobe,flowprobe)
 	$(call unit,flowprobe@.service,%i,flowprobe-%i)
