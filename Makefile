@@ -1,17 +1,21 @@
-# flowprobe: make run | test | bench | install | fuzz | clean
+# flowprobe: make run | test | bench | install | deb | man | fuzz | clean
 #
 # Each target installs the Debian packages it needs (as root; otherwise it prints the apt line and stops).
 
 PREFIX ?= /usr/local
 DESTDIR ?=
+# Where systemd looks for units: below /usr/local too.
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 PROGRAM := .build/release/flowprobe
 
 BUILD_PACKAGES := libmicrohttpd-dev libnetfilter-conntrack-dev libnetfilter-log-dev libnfnetlink-dev libpcap-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) conntrack curl ethtool iproute2 iptables jq libfixbuf-tools nfdump nftables pmacct \
-  procps prometheus python3 snmp snmpd tcpdump tmux tshark
+TEST_PACKAGES := $(BUILD_PACKAGES) conntrack curl debhelper debootstrap ethtool fish iproute2 iptables jq \
+  libfixbuf-tools nfdump nftables pmacct procps prometheus python3 snmp snmpd systemd-container tcpdump tmux tshark zsh
+DEB_PACKAGES := $(BUILD_PACKAGES) debhelper
 BENCH_PACKAGES := $(BUILD_PACKAGES) nfdump softflowd
 
-.PHONY: all build run test bench install uninstall fuzz clean setup-build setup-test setup-bench
+.PHONY: all build run test bench install uninstall deb man completions fuzz clean setup-build setup-test setup-bench \
+  setup-deb
 
 all: build
 
@@ -28,6 +32,7 @@ endef
 
 setup-build: ; $(call need,$(BUILD_PACKAGES))
 setup-test: ; $(call need,$(TEST_PACKAGES))
+setup-deb: ; $(call need,$(DEB_PACKAGES))
 setup-bench: ; $(call need,$(BENCH_PACKAGES))
 
 build: setup-build
@@ -37,7 +42,7 @@ build: setup-build
 run: build
 	$(PROGRAM) -r Tests/Vectors/sample.pcap
 
-# Unit tests, live tests in network namespaces, other people's collectors, fuzz corpus, documentation.
+# Unit tests, live tests in network namespaces, the Debian package, other people's collectors, fuzz corpus, documentation.
 test: setup-test build
 	swift format lint --strict -r Package.swift Sources Tests/FlowMeterTests Tests/FlowExportTests \
 	  Tests/FlowNetfilterTests Tests/flowprobeTests \
@@ -46,6 +51,7 @@ test: setup-test build
 	Tests/Docs/check
 	Tests/Docs/articles
 	Tests/Netns/run
+	Tests/Package/run
 	Tests/Collectors/run
 	Tests/Fuzz/run --replay
 
@@ -59,12 +65,55 @@ fuzz: setup-build
 	Tests/Fuzz/run fuzz-capture 1200
 	Tests/Fuzz/run fuzz-netlink 1200
 
-install: build
+# What the options' declarations say, where it stands in files.
+man: build
+	docs/generate man $(PROGRAM) >docs/.new && mv docs/.new docs/flowprobe.8
+	docs/generate conf $(PROGRAM) >docs/.new && mv docs/.new docs/flowprobe.conf
+
+COMPLETIONS := .build/completions
+completions: build
+	mkdir -p $(COMPLETIONS)
+	for shell in bash zsh fish; do \
+	  $(PROGRAM) --generate-completion-script $$shell >$(COMPLETIONS)/$$shell || exit 1; done
+	sed -i '1{/^#!/d}' $(COMPLETIONS)/bash  # bash reads it, and starts it never
+
+SHARE = $(DESTDIR)$(PREFIX)/share
+# $(call unit,UNIT,NAME,DIRECTORY): a unit that runs /etc/flowprobe/NAME.conf, with a directory of its own in /run.
+define unit
+sed -e 's,@SBINDIR@,$(PREFIX)/sbin,; s,@NAME@,$(2),; s,@DIRECTORY@,$(3),; /^#.*@/d' systemd/flowprobe.service.in \
+  | install -D -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/$(1)
+endef
+
+# A configuration that is there stays as it is.
+install: completions
 	install -D -s -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/flowprobe
-	install -D -m 644 docs/flowprobe.8 $(DESTDIR)$(PREFIX)/share/man/man8/flowprobe.8
+	install -D -m 644 docs/flowprobe.8 $(SHARE)/man/man8/flowprobe.8
+	install -D -m 644 $(COMPLETIONS)/bash $(SHARE)/bash-completion/completions/flowprobe
+	install -D -m 644 $(COMPLETIONS)/zsh $(SHARE)/zsh/vendor-completions/_flowprobe
+	install -D -m 644 $(COMPLETIONS)/fish $(SHARE)/fish/vendor_completions.d/flowprobe.fish
+	install -D -m 755 -t $(SHARE)/doc/flowprobe/examples iptables-examples/[a-z]*
+	install -m 644 README.md $(SHARE)/doc/flowprobe/
+	install -D -m 644 -t $(SHARE)/doc/flowprobe/docs docs/*.md
+	install -D -m 644 -t $(SHARE)/doc/flowprobe/docs/collectors docs/collectors/*.md
+	install -m 644 iptables-examples/README.md $(SHARE)/doc/flowprobe/examples/
+	$(call unit,flowprobe.service,flowprobe,flowprobe)
+	$(call unit,flowprobe@.service,%i,flowprobe-%i)
+	[ -e $(DESTDIR)/etc/flowprobe/flowprobe.conf ] || \
+	  install -D -m 644 docs/flowprobe.conf $(DESTDIR)/etc/flowprobe/flowprobe.conf
+	@[ -n "$(DESTDIR)" ] || getent passwd flowprobe >/dev/null || echo "the service runs as a user of its own:" \
+	  "adduser --system --group --no-create-home --home /nonexistent flowprobe"
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/sbin/flowprobe $(DESTDIR)$(PREFIX)/share/man/man8/flowprobe.8
+	rm -f $(DESTDIR)$(PREFIX)/sbin/flowprobe $(SHARE)/man/man8/flowprobe.8 \
+	  $(SHARE)/bash-completion/completions/flowprobe $(SHARE)/zsh/vendor-completions/_flowprobe \
+	  $(SHARE)/fish/vendor_completions.d/flowprobe.fish \
+	  $(DESTDIR)$(UNITDIR)/flowprobe.service $(DESTDIR)$(UNITDIR)/flowprobe@.service
+	rm -rf $(SHARE)/doc/flowprobe
+
+# The Debian package, in .build/deb.
+deb: setup-deb build
+	mkdir -p .build/deb
+	DEBDIR=.build/deb debian/rules binary
 
 clean:
 	rm -rf .build Benchmarks/.build Tests/Fuzz/.build

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -29,6 +31,15 @@ int cshims_peer(int socket, uint32_t *user, uint32_t *group) {
   *user = peer.uid;
   *group = peer.gid;
   return 0;
+}
+int cshims_process_control(int option, unsigned long argument) { return prctl(option, argument, 0UL, 0UL, 0UL); }
+int cshims_get_capabilities(struct __user_cap_data_struct *sets) {
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  return (int)syscall(SYS_capget, &header, sets);
+}
+int cshims_set_capabilities(const struct __user_cap_data_struct *sets) {
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  return (int)syscall(SYS_capset, &header, sets);
 }
 
 ssize_t cshims_send_segments(int socket, const void *bytes, size_t length, uint16_t segment) {

@@ -7,9 +7,24 @@ internal import Glibc
 /// What the operator is told, on standard error.
 enum Console {
   static let errorIsTerminal = isatty(STDERR_FILENO) == 1
+  /// The journal keeps a line's priority, and names the program itself.
+  private static let errorIsJournal = JournalStream.isStandardError(Environment.value("JOURNAL_STREAM"))
+
+  /// How much a line matters, as syslog(3) and the journal count.
+  enum Priority: Int {
+    /// The program ends, or does not do what it is there for.
+    case error = 3
+    /// Something is lost or goes without.
+    case warning
+    case notice
+    /// The summary.
+    case info
+  }
 
   /// A sentence about what went wrong, a notice, or a line of the summary.
-  static func say(_ text: String) { line("flowprobe: \(text)") }
+  static func say(_ text: String, _ priority: Priority = .warning) {
+    line(errorIsJournal ? JournalStream.line(text, priority) : "flowprobe: \(text)")
+  }
 
   /// Replaces the line that shows the progress of a long read.
   static func progress(_ text: String) { write(to: STDERR_FILENO, "\r\u{1b}[K\(text)") }

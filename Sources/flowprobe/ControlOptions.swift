@@ -10,7 +10,8 @@ struct ControlOptions: ParsableArguments {
       """
       Answer 'flowprobe ctl' and 'flowprobe top' on this Unix socket. Default: \(ControlSocket.defaultPath) where root \
       exports live traffic, else none.
-      """, valueName: "path"))
+      """, valueName: "path"),
+    completion: .file())
   var control: String?
 
   @Flag(name: .customLong("no-control"), help: "Have no control socket.")
@@ -18,7 +19,8 @@ struct ControlOptions: ParsableArguments {
 
   @Option(
     name: .customLong("control-group"),
-    help: ArgumentHelp("Members of this group may ask too; changes are for root alone.", valueName: "group"))
+    help: ArgumentHelp("Members of this group may ask too; changes are for root alone.", valueName: "group"),
+    completion: .shellCommand("getent group | cut -d: -f1"))
   var group: String?
 
   func validate() throws {
@@ -28,9 +30,9 @@ struct ControlOptions: ParsableArguments {
   }
 
   static func check(_ path: String) throws {
-    guard (1...ControlSocket.mostPathOctets).contains(path.utf8.count) else {
+    guard (1...UnixAddress.mostOctets).contains(path.utf8.count) else {
       throw ValidationError(
-        "'\(path)' is no path for a socket; give one of 1 to \(ControlSocket.mostPathOctets) octets.")
+        "'\(path)' is no path for a socket; give one of 1 to \(UnixAddress.mostOctets) octets.")
     }
   }
 
@@ -38,8 +40,8 @@ struct ControlOptions: ParsableArguments {
   func configuration(exports: Bool) -> ControlConfiguration? {
     if isOff { return nil }
     if let control { return ControlConfiguration(path: control, group: group, isWanted: true) }
-    guard exports, geteuid() == 0 else { return nil }
-    return ControlConfiguration(path: ControlSocket.defaultPath, group: group, isWanted: false)
+    guard exports, let directory = RuntimeDirectory.ofProcess else { return nil }
+    return ControlConfiguration(path: directory + ControlSocket.name, group: group, isWanted: false)
   }
 }
 

@@ -9,12 +9,15 @@ internal import Synchronization
 @main
 struct Flowprobe: ParsableCommand {
   static let version = "0.1.0"
+  static let commands: [any ParsableCommand.Type] = [
+    Meter.self, Top.self, Control.self, ListFields.self, Import.self, SNMP.self,
+  ]
 
   static let configuration = CommandConfiguration(
     commandName: "flowprobe",
     abstract: "Meters IP packets into flows and exports them as IPFIX, NetFlow v9 or v5.",
     version: version,
-    subcommands: [Meter.self, Top.self, Control.self, ListFields.self, Import.self, SNMP.self],
+    subcommands: commands,
     defaultSubcommand: Meter.self)
 
   /// The command line, what its files say in front.
@@ -22,16 +25,23 @@ struct Flowprobe: ParsableCommand {
 
   /// Who asks for help wants the options of the main job, whose name need not be given.
   static func main() {
+    // Swift takes the arguments from there.
+    guard CommandLine.argc > 0 else {
+      Console.say("cannot read the command line: there is no /proc; run 'mount -t proc proc /proc'", .error)
+      Glibc.exit(EXIT_FAILURE)
+    }
     let arguments = Array(CommandLine.arguments.dropFirst())
     if ["-h", "--help"].contains(arguments.first) {
       print(helpMessage(for: Meter.self))
+    } else if let script = CompletedCommandLine.script(arguments) {
+      print(script)
     } else {
       do throws(ConfigurationFile.Refusal) {
         let all = try ConfigurationOptions.including(arguments)
         argumentsAtStart.withLock { $0 = all }
         main(NetfilterOptions.completing(all))
       } catch {
-        Console.say(error.description)
+        Console.say(error.description, .error)
         Glibc.exit(EX_USAGE)
       }
     }
@@ -72,7 +82,9 @@ struct Meter: ParsableCommand {
   @OptionGroup(title: "Export options") var export: ExportOptions
   @OptionGroup(title: "Statistics options") var statistics: StatisticsOptions
   @OptionGroup(title: "Control options") var control: ControlOptions
+  @OptionGroup(title: "Service options") var service: ServiceOptions
   @OptionGroup(title: "Output options") var output: OutputOptions
+  @OptionGroup var filter: FilterWords
 
   /// Whether the options go together. Asked when the program runs, and not when the options are read: a line of a
   /// configuration file is read alone.
@@ -87,9 +99,9 @@ struct Meter: ParsableCommand {
         "-r excludes -i, --nflog, --natevents and --nat-fields; meter what comes now or read a file.")
     }
     let hasFiltered = !metering.interfaces.isEmpty || metering.read != nil
-    guard metering.filter.isEmpty || hasFiltered && netfilter.nflog.isEmpty else {
+    guard filter.words.isEmpty || hasFiltered && netfilter.nflog.isEmpty else {
       throw ValidationError(
-        "a filter ('\(metering.filterExpression)') applies to -i and -r;"
+        "a filter ('\(filter.expression)') applies to -i and -r;"
           + " choose the packets of an NFLOG group in the rule that logs them.")
     }
     guard !metering.mark && !metering.uid || !netfilter.nflog.isEmpty else {
@@ -112,6 +124,9 @@ struct Meter: ParsableCommand {
       throw ValidationError(
         "\(needsEvents) is to get NAT events alone, and none are made; give --natevents, or other records.")
     }
+    guard service.chroot == nil || service.user != nil else {
+      throw ValidationError("--chroot alone holds nobody, since root leaves it at will; give --user too.")
+    }
     if output.json, !export.dest.isEmpty {
       throw ValidationError("--json prints flows and --dest exports them; give one of the two.")
     }
@@ -129,22 +144,18 @@ struct Meter: ParsableCommand {
     do throws(SystemError) {
       table = try FlowTable(configuration.table)
     } catch {
-      Console.say(configuration.memoryTrouble(error))
-      throw ExitCode.failure
-    }
-    let outlets: ProbeOutlets
-    do throws(ListeningError) {
-      outlets = try ProbeOutlets(configuration)
-    } catch {
-      Console.say(error.description)
+      Console.say(configuration.memoryTrouble(error), .error)
       throw ExitCode.failure
     }
     let succeeded: Bool
-    do throws(CaptureError) {
-      let probe = try Probe(configuration, table, outlets)
+    do {
+      let service = try Service(service)
+      let probe = try Probe(configuration, table, ProbeOutlets(configuration))
+      try service.confine(configuration)
       succeeded = probe.run()
+      service.end()
     } catch {
-      Console.say(error.description)
+      Console.say("\(error)", .error)
       succeeded = false
     }
     if !succeeded { throw ExitCode.failure }

@@ -5,12 +5,15 @@ public import FlowMeter
 
 /// Where packets come from and how they become flows.
 struct MeteringOptions: ParsableArguments {
-  @Option(name: [.short, .customLong("interface")], help: "Capture on this interface; may be given several times.")
+  @Option(
+    name: [.short, .customLong("interface")], help: "Capture on this interface; may be given several times.",
+    completion: .shellCommand("echo any; ls /sys/class/net"))
   var interfaces: [String] = []
 
   @Option(
     name: [.short, .customLong("read")],
-    help: ArgumentHelp("Read this capture file (pcap or pcapng); '-' is standard input.", valueName: "file"))
+    help: ArgumentHelp("Read this capture file (pcap or pcapng); '-' is standard input.", valueName: "file"),
+    completion: .file())
   var read: String?
 
   @Flag(inversion: .prefixedNo, help: "Take frames for other hosts too.")
@@ -73,11 +76,6 @@ struct MeteringOptions: ParsableArguments {
 
   @OptionGroup(title: "Selection options") var selection: SelectionOptions
 
-  @Argument(
-    parsing: .remaining,
-    help: ArgumentHelp("Meter only packets that match, as for tcpdump: see pcap-filter(7).", valueName: "filter"))
-  var filter: [String] = []
-
   func validate() throws {
     if let twice = interfaces.first(where: { name in interfaces.filter { $0 == name }.count > 1 }) {
       throw ValidationError("interface '\(twice)' is given twice; every packet would be counted twice.")
@@ -120,17 +118,25 @@ struct MeteringOptions: ParsableArguments {
 
   var details: RecordedDetails { RecordedDetails(hardwareAddresses: mac, mark: mark, userID: uid) }
 
-  var filterExpression: String { filter.joined(separator: " ") }
-
-  var capture: CaptureInterface.Configuration {
+  func capture(_ filter: FilterWords) -> CaptureInterface.Configuration {
     var capture = CaptureInterface.Configuration()
     capture.promiscuous = promisc
     capture.snapLength = snaplen
     capture.bufferSize = bufferSize * 1024
-    capture.filter = filterExpression
+    capture.filter = filter.expression
     capture.details = details
     return capture
   }
 }
 
 extension FragmentHandling: ExpressibleByArgument {}
+
+/// The words behind the options.
+struct FilterWords: ParsableArguments {
+  @Argument(
+    parsing: .remaining,
+    help: ArgumentHelp("Meter only packets that match, as for tcpdump: see pcap-filter(7).", valueName: "filter"))
+  var words: [String] = []
+
+  var expression: String { words.joined(separator: " ") }
+}

@@ -10,7 +10,8 @@ struct SelectionOptions: ParsableArguments {
       """
       Export one flow in N, 2 to 16383: by number (deterministic), by chance (random) or by a hash of its key, whose \
       packets alone are metered (hash). 0 is none.
-      """, valueName: "mode:N"))
+      """, valueName: "mode:N"),
+    completion: .list(["deterministic:", "random:", "hash:"]))
   var sampler = ""
 
   @Option(

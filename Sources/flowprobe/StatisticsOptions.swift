@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
-internal import Glibc
 
 /// Where the statistics are: in files, and by HTTP.
 struct StatisticsOptions: ParsableArguments {
   /// Where they are looked for.
-  static let defaultDirectory = "/run/flowprobe/stat"
+  static let defaultDirectory = RuntimeDirectory.standard + name
+  private static let name = "/stat"
 
   @Option(
     name: .customLong("stat-dir"),
     help: ArgumentHelp(
       "Write statistics files to this directory once a second. Default: \(Self.defaultDirectory) where root exports"
         + " live traffic, else none.",
-      valueName: "directory"))
+      valueName: "directory"),
+    completion: .directory)
   var directory: String?
 
   @Flag(name: .customLong("no-stat"), help: "Write no statistics files.")
@@ -35,7 +36,7 @@ struct StatisticsOptions: ParsableArguments {
   /// The directory of a program that meters live traffic; nil for none.
   func directory(exports: Bool) -> String? {
     if isOff { return nil }
-    return directory ?? (exports && geteuid() == 0 ? Self.defaultDirectory : nil)
+    return directory ?? (exports ? RuntimeDirectory.ofProcess.map { $0 + Self.name } : nil)
   }
 
   func metricsAddress() throws -> ListeningAddress? {

@@ -25,7 +25,7 @@ struct OptionsTests {
     #expect(options.maxflows == 2_000_000)
     #expect(options.fragments == .track)
     #expect(options.details == RecordedDetails())
-    #expect(options.filterExpression == "")
+    #expect(meter.filter.expression == "")
     #expect(meter.export.dest == [])
     #expect(meter.export.exportProtocol == .ipfix)
     #expect(meter.export.engineID == nil)
@@ -45,9 +45,9 @@ struct OptionsTests {
           + " --refresh-rate 5 --timeout-rate 1 --sndbuf 65536 --export-rate 500"))
     let options = meter.metering
     #expect(options.interfaces == ["eth0", "eth1"])
-    #expect(options.capture.promiscuous == false)
-    #expect(options.capture.snapLength == 256)
-    #expect(options.capture.bufferSize == 1_048_576)
+    #expect(options.capture(meter.filter).promiscuous == false)
+    #expect(options.capture(meter.filter).snapLength == 256)
+    #expect(options.capture(meter.filter).bufferSize == 1_048_576)
     #expect(options.expiration.activeTimeout == .seconds(120))
     #expect(options.expiration.inactiveTimeout == .seconds(30))
     #expect(options.maxflows == 1000)
@@ -66,7 +66,7 @@ struct OptionsTests {
   @Test("details are recorded where asked for, each by itself")
   func details() throws {
     let mac = try #require(try metering("-i eth0 --mac")).metering
-    #expect(mac.capture.details == RecordedDetails(hardwareAddresses: true))
+    #expect(mac.details == RecordedDetails(hardwareAddresses: true))
     #expect(try metering("--nflog 1 --mark")?.metering.details == RecordedDetails(mark: true))
     #expect(try metering("--nflog 1 --uid")?.metering.details == RecordedDetails(userID: true))
     let file = try #require(try metering("-r file.pcap --mac"))
@@ -95,11 +95,11 @@ struct OptionsTests {
 
   @Test("the words behind the options are the filter, wherever options stand")
   func filterWords() throws {
-    #expect(try metering("-i eth0 not port 22")?.metering.filterExpression == "not port 22")
-    #expect(try metering("not port 22 -i eth0")?.metering.filterExpression == "not port 22")
-    #expect(try metering("-i eth0 -- -x or tcp")?.metering.filterExpression == "-x or tcp")
+    #expect(try metering("-i eth0 not port 22")?.filter.expression == "not port 22")
+    #expect(try metering("not port 22 -i eth0")?.filter.expression == "not port 22")
+    #expect(try metering("-i eth0 -- -x or tcp")?.filter.expression == "-x or tcp")
     let quoted = try Flowprobe.parseAsRoot(["-i", "eth0", "tcp and port 80"]) as? Meter
-    #expect(quoted?.metering.capture.filter == "tcp and port 80")
+    #expect(quoted?.filter.expression == "tcp and port 80")
   }
 
   @Test("destinations come from one list or several, each once")

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name and processor, accept4, the
-// credentials of a socket's peer, sendmmsg, recvmmsg and the ancillary data of UDP_SEGMENT, and constants that are macros.
-// No logic.
+// What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name and processor, prctl and
+// capset, accept4, the credentials of a socket's peer, sendmmsg, recvmmsg and the ancillary data of UDP_SEGMENT, and
+// constants that are macros. No logic.
 
 #pragma once
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -41,6 +43,11 @@ int cshims_set_promiscuous(int socket, uint32_t interface, int on);
 int cshims_accept(int socket);
 /// The user and the group of who is at the other end of a Unix socket (SO_PEERCRED); -1 where the system does not say.
 int cshims_peer(int socket, uint32_t *_Nonnull user, uint32_t *_Nonnull group);
+/// prctl(2) with one argument.
+int cshims_process_control(int option, unsigned long argument);
+/// The calling thread's capability sets, two words each (capget(2), version 3); -1 and errno where that failed.
+int cshims_get_capabilities(struct __user_cap_data_struct *_Nonnull sets);
+int cshims_set_capabilities(const struct __user_cap_data_struct *_Nonnull sets);
 
 /// MAP_FAILED as an integer, for comparison.
 static inline intptr_t cshims_map_failed(void) { return (intptr_t)MAP_FAILED; }

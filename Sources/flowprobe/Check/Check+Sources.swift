@@ -17,7 +17,7 @@ extension Check {
         case .interface(let name): [interface(name)]
         case .group(let number): group(number)
         }
-      } + conntrack + [Privileges.current.finding] + captured + logged
+      } + conntrack + [Capabilities.current.finding] + captured + logged
     }
   }
 

@@ -4,14 +4,17 @@ internal import ArgumentParser
 
 /// Files that options are taken from.
 struct ConfigurationOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Take options from this file too, one a line; those given here hold.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Take options from this file too, one a line; those given here hold.", valueName: "file"),
+    completion: .file())
   var config: [String] = []
 
   @Option(
     name: .customLong("ipt-netflow-conf"),
     help: ArgumentHelp(
       "Take the settings of ipt_NETFLOW from this file: a line of modprobe.d or a listing of 'sysctl net.netflow'.",
-      valueName: "file"))
+      valueName: "file"),
+    completion: .file())
   var moduleConfiguration: [String] = []
 
   @Flag(help: "Tell what would run, what would be missed and what stands in the way, and exit; nothing is started.")
@@ -57,7 +60,7 @@ struct Import: ParsableCommand {
   @Option(help: ArgumentHelp("The NFLOG group that the rules log to, 0 to 65535.", valueName: "group"))
   var group = ModuleSettings.defaultGroup
 
-  @Argument(help: ArgumentHelp("The settings of ipt_NETFLOW.", valueName: "file"))
+  @Argument(help: ArgumentHelp("The settings of ipt_NETFLOW.", valueName: "file"), completion: .file())
   var files: [String]
 
   func run() throws {
@@ -66,7 +69,7 @@ struct Import: ParsableCommand {
       for file in files { text += try ConfigurationFile.read(file) + "\n" }
       print(try ModuleSettings(text).configuration(group: group, of: files.joined(separator: ", ")), terminator: "")
     } catch {
-      Console.say(error.description)
+      Console.say(error.description, .error)
       throw ExitCode.failure
     }
   }

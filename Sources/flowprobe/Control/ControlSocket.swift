@@ -9,9 +9,8 @@ internal import Glibc
 /// The Unix stream socket by which a running flowprobe is asked, and its file, which is removed with it.
 final class ControlSocket: Sendable {
   /// Where it is looked for.
-  static let defaultPath = "/run/flowprobe/control"
-  /// sun_path has 108 octets, the last one a zero.
-  static let mostPathOctets = 107
+  static let defaultPath = RuntimeDirectory.standard + name
+  static let name = "/control"
 
   let path: String
   /// It does not block.
@@ -125,27 +124,5 @@ private struct FileIdentity: Hashable {
     var status = stat()
     guard unsafe lstat(path, &status) == 0 else { return nil }
     (device, node) = (status.st_dev, status.st_ino)
-  }
-}
-
-/// A path as the socket calls want it.
-struct UnixAddress {
-  private let path: String
-
-  /// - Precondition: it has at most ``ControlSocket/mostPathOctets``.
-  init(_ path: String) {
-    precondition(path.utf8.count <= ControlSocket.mostPathOctets)
-    self.path = path
-  }
-
-  func with<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
-    return unsafe withUnsafePointer(to: address) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-      }
-    }
   }
 }

@@ -5,7 +5,8 @@ internal import Glibc
 
 /// Where a running flowprobe is asked.
 struct ControlClientOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The control socket of the flowprobe that is asked.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp("The control socket of the flowprobe that is asked.", valueName: "path"), completion: .file())
   var control = ControlSocket.defaultPath
 
   func validate() throws { try ControlOptions.check(control) }

@@ -22,7 +22,7 @@ final class ConnectionFollower: @unchecked Sendable {
     translations = NATTable(configuration.translations)
     events = configuration.exportsNATEvents ? NATEventLog() : nil
     conntrack = try ConntrackEvents(table: translations, log: events, configuration.conntrack, clock: clock)
-    for notice in settings.notices(exportsEvents: events != nil) { Console.say(notice) }
+    for notice in settings.notices(exportsEvents: events != nil) { Console.say(notice, .notice) }
     BufferShortage(granted: conntrack.grantedBuffer, of: configuration.conntrack.bufferSize, "conntrack's events")
       .map { Console.say($0.description) }
   }

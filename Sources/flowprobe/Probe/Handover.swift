@@ -59,7 +59,7 @@ extension Probe {
       Summary.print(collector)
     }
     exporting.table = next.table
-    exporting.consumers = next.destinations.isEmpty ? exporting.consumers : next.destinations.map(\.consumer)
+    if !next.destinations.isEmpty { exporting.consumers = consumers(next.destinations, next.configuration) }
     exporting.translations = next.configuration.completesRecords ? next.follower?.translations : nil
     exporting.natEvents = next.follower?.events
     followInterfaces(of: next.sources, next.configuration)

@@ -63,7 +63,7 @@ final class MeteredSource: @unchecked Sendable {
         switch outcome {
         case .more, .end: break
         case .interrupted(let error): Console.say(error.description)
-        case .resumed: Console.say("interface '\(name)' is back")
+        case .resumed: Console.say("interface '\(name)' is back", .notice)
         }
         if crowded { isCrowded() }
       }

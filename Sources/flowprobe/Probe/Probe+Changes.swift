@@ -6,14 +6,17 @@ internal import Synchronization
 extension Probe {
   /// Reads the configuration again (SIGHUP). A bad one is told of, and the one that runs stays.
   func reload() {
+    notifier.reloading()
+    defer { notifier.ready() }
     do throws(ChangeRefusal) {
       let fixed = try reloadOptions()
       Console.say(
         "read the configuration again"
           + (fixed.isEmpty
-            ? "" : "; these are as before until flowprobe is started anew: \(fixed.joined(separator: ", "))"))
+            ? "" : "; these are as before until flowprobe is started anew: \(fixed.joined(separator: ", "))"),
+        fixed.isEmpty ? .notice : .warning)
     } catch {
-      Console.say("the configuration stays as it was: \(error)")
+      Console.say("the configuration stays as it was: \(error)", .error)
     }
   }
 

@@ -28,7 +28,7 @@ extension Probe {
     } catch {
       if !isStopping.load(ordering: .relaxed) {
         hasFailed.store(true, ordering: .relaxed)
-        Console.say(error.description)
+        Console.say(error.description, .error)
       }
     }
     process.finish()

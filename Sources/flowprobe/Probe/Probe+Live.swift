@@ -19,6 +19,7 @@ extension Probe {
         try start(source, processor: first.configuration.meteringProcessor(place))
       }
       try first.follower?.start(isCrowded: wake.call)
+      notifier.ready()
       Signals.waitForEnd(reloads: first.configuration.isReloadable, on: act) { stop() }
     } catch {
       failure = error
@@ -37,7 +38,7 @@ extension Probe {
   func start(_ source: MeteredSource, processor: Int?) throws(SystemError) {
     try source.start(processor: processor, isCrowded: wake.call) { error in
       self.hasFailed.store(true, ordering: .relaxed)
-      Console.say(error.description)
+      Console.say(error.description, .error)
       Signals.wakeMain()
     }
   }

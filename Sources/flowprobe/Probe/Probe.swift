@@ -17,6 +17,7 @@ final class Probe: @unchecked Sendable {
   let metersHaveStopped = Atomic<Bool>(false)
   let exportHasEnded = Atomic<Bool>(false)
   let wake = WakeUp()
+  let notifier = ServiceNotifier()
 
   let parts: Mutex<ProbeParts>
   /// Held while the configuration is changed.
@@ -30,6 +31,7 @@ final class Probe: @unchecked Sendable {
   // They belong to the exporting thread once that runs.
   let exporting: ExportingProcess
   var observed: ObservedInterfaces?
+  private var report: ServiceReport?
   var passBegan: ContinuousClock.Instant?
 
   let peak = FlowPeak(at: .monotonicClock())
@@ -66,6 +68,9 @@ final class Probe: @unchecked Sendable {
       followInterfaces(of: sources, configuration)
     }
     parts.withLock { ($0.sources, $0.destinations, $0.follower) = (sources, destinations, follower) }
+    if configuration.isLive, notifier.isHeard {
+      report = ServiceReport(notifier) { [unowned self] in self.parts.withLock { $0 } }
+    }
     exporting.consumers = consumers(destinations, configuration)
     exporting.translations = configuration.completesRecords ? follower?.translations : nil
     exporting.natEvents = follower?.events
@@ -111,15 +116,17 @@ final class Probe: @unchecked Sendable {
     }
   }
 
-  /// What takes the records: the destinations' exporters, or where there are none a printer.
+  /// What takes the records: the destinations' exporters, or where there are none a printer; and who tells the service
+  /// manager.
   func consumers(
     _ destinations: [EntryExporter], _ configuration: ProbeConfiguration
   ) -> [any FlowRecordConsumer] {
-    guard destinations.isEmpty else { return destinations.map(\.consumer) }
+    let report = report.map { [$0] } ?? []
+    guard destinations.isEmpty else { return destinations.map(\.consumer) + report }
     let printer = FlowPrinter(json: configuration.printsJSON ? configuration.export.natEventCodes : nil) {
       [weak self] in self?.outputIsClosed($0)
     }
-    return [printer]
+    return [printer] + report
   }
 
   private var context: ExporterContext {
@@ -158,13 +165,14 @@ final class Probe: @unchecked Sendable {
           self.readFile(source)
           Signals.wakeMain()
         }
+        notifier.ready()
         Signals.waitForEnd(on: { _ in }) { stop() }
         worker.interruptAndJoin()
       } else {
         try runLive()
       }
     } catch {
-      Console.say(parts.configuration.threadTrouble(error))
+      Console.say(parts.configuration.threadTrouble(error), .error)
       return false
     }
     Summary.print(self.parts.withLock { $0 })
@@ -175,7 +183,7 @@ final class Probe: @unchecked Sendable {
   private func outputIsClosed(_ error: SystemError) {
     if error.code != EPIPE {
       hasFailed.store(true, ordering: .relaxed)
-      Console.say("cannot write to standard output: \(error); make room, or send it elsewhere")
+      Console.say("cannot write to standard output: \(error); make room, or send it elsewhere", .error)
     }
     isStopping.store(true, ordering: .relaxed)
     Signals.wakeMain()
@@ -183,6 +191,7 @@ final class Probe: @unchecked Sendable {
 
   /// Once a change that is under way is complete; none comes after it.
   func stop() {
+    notifier.stopping()
     health.end()
     changing.withLock { _ in isStopping.store(true, ordering: .relaxed) }
     for source in parts.withLock({ $0.sources }) { source.stop() }

@@ -55,8 +55,8 @@ struct ProbeConfiguration {
       source = .live(
         metering.interfaces.map(PacketOrigin.interface) + (try netfilter.groups()).map(PacketOrigin.group))
     }
-    filter = metering.filterExpression
-    capture = metering.capture
+    filter = options.filter.expression
+    capture = metering.capture(options.filter)
     nflog = netfilter.source(bufferSize: capture.bufferSize, metering.details)
     conntrack = netfilter.conntrack
     translations = NATTable.Configuration()
@@ -124,11 +124,12 @@ extension ProbeConfiguration {
 
 /// Tells this machine's probe from others: some collectors keep templates by the Observation Domain alone.
 enum MachineIdentity {
-  /// A hash (FNV-1a) of /etc/machine-id, or of the host's name where there is none; never 0.
-  static var observationDomain: UInt32 {
+  /// A hash (FNV-1a) of /etc/machine-id, or of the host's name where there is none; never 0. As it was when it was
+  /// first asked for.
+  static let observationDomain = {
     let identity = TextFile.read("/etc/machine-id") ?? TextFile.read("/proc/sys/kernel/hostname") ?? "flowprobe"
     var hash: UInt32 = 2_166_136_261
     for octet in identity.utf8 where octet > 0x20 { hash = (hash ^ UInt32(octet)) &* 16_777_619 }
     return hash == 0 ? 1 : hash
-  }
+  }()
 }

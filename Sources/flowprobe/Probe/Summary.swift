@@ -9,20 +9,20 @@ enum Summary {
   static func print(_ parts: ProbeParts) {
     let (metered, configuration) = (parts.metered, parts.configuration)
     if !parts.sources.isEmpty || metered.observedPackets > 0 {
-      for line in lines(metered, parts.tableStatistics, isLive: configuration.isLive) { Console.say(line) }
+      for line in lines(metered, parts.tableStatistics, isLive: configuration.isLive) { Console.say(line, .info) }
     }
-    if let sampling = configuration.table.sampling { Console.say(line(sampling, parts.sampled)) }
+    if let sampling = configuration.table.sampling { Console.say(line(sampling, parts.sampled), .info) }
     let selection = configuration.selection
-    for line in lines(selection.aggregation, selection.aggregationUsage.current) { Console.say(line) }
+    for line in lines(selection.aggregation, selection.aggregationUsage.current) { Console.say(line, .info) }
     if let follower = parts.follower, let events = follower.events {
-      for line in lines(follower.translations.statistics, dropped: events.dropped) { Console.say(line) }
+      for line in lines(follower.translations.statistics, dropped: events.dropped) { Console.say(line, .info) }
     }
     for collector in parts.collectors { print(collector) }
   }
 
   /// Of one destination.
   static func print(_ collector: CollectorExporter) {
-    for line in lines(collector.statistics, collector.destination) { Console.say(line) }
+    for line in lines(collector.statistics, collector.destination) { Console.say(line, .info) }
   }
 
   static func lines(_ translations: NATStatistics, dropped: UInt64) -> [String] {

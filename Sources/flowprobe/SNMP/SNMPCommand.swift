@@ -19,7 +19,8 @@ struct SNMP: ParsableCommand {
 
   @Option(
     name: .customLong("stat-dir"),
-    help: ArgumentHelp("Where the flowprobe that is asked about writes its statistics files.", valueName: "directory"))
+    help: ArgumentHelp("Where the flowprobe that is asked about writes its statistics files.", valueName: "directory"),
+    completion: .directory)
   var directory = StatisticsOptions.defaultDirectory
 
   func run() {

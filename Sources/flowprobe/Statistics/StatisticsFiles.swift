@@ -103,6 +103,14 @@ struct StatisticsFiles: ~Copyable {
       && ours.st_ino == named.st_ino && ours.st_dev == named.st_dev
   }
 
+  /// Makes a directory, and makes it another user's, who is to write to it.
+  static func hand(_ directory: String, to account: ServiceUser) throws(ServiceError) {
+    DirectoryTree.make(directory)
+    guard unsafe lchown(directory, account.user, account.group) == 0 else {
+      throw .statistics(directory, user: account.name, .last)
+    }
+  }
+
   private func failed(_ code: Int32 = errno) -> StatisticsError { .system(directory, SystemError(code: code)) }
 }
 
