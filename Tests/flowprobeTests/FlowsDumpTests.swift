@@ -79,21 +79,7 @@ struct FlowsDumpTests {
 
   @Test("every flow of a table has a line, in parts, and none is taken out")
   func table() throws {
-    let table = try FlowTable()
-    var batch = PacketBatch()
-    for number in 0..<5000 {
-      if batch.isFull {
-        table.update(batch)
-        batch.reset(at: Timestamp(milliseconds: .min))
-      }
-      // RFC 791 and RFC 768: a datagram of 28 octets, whose ports are its number.
-      let packet: [UInt8] = [
-        0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 198, 51, 100, 2, UInt8(number >> 8),
-        UInt8(number & 0xff), 0, 53, 0, 8, 0, 0,
-      ]
-      unsafe batch.append(packet.span.bytes, CaptureMetadata(time: now, wireLength: 28, linkType: .raw))
-    }
-    table.update(batch)
+    let table = try FlowTable.withUDPFlows(5000, at: now)
     var dump = dump()
     var (parts, text) = (0, "")
     while let lines = dump.nextLines(of: table, at: now) {

@@ -119,21 +119,7 @@ struct TalkersTests {
 
   @Test("a visit sees every flow of a table once, in parts, and takes none out")
   func visit() throws {
-    let table = try FlowTable()
-    var batch = PacketBatch()
-    for number in 0..<5000 {
-      if batch.isFull {
-        table.update(batch)
-        batch.reset(at: Timestamp(milliseconds: .min))
-      }
-      // RFC 791 and RFC 768: a datagram of 28 octets, whose source port is its number.
-      let packet: [UInt8] = [
-        0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 198, 51, 100, 2, UInt8(number >> 8),
-        UInt8(number & 0xff), 0, 53, 0, 8, 0, 0,
-      ]
-      unsafe batch.append(packet.span.bytes, CaptureMetadata(time: now, wireLength: 28, linkType: .raw))
-    }
-    table.update(batch)
+    let table = try FlowTable.withUDPFlows(5000, at: now)
     let visit = TalkersVisit(try TalkersQuery(["of", "source"]), in: table) { now }
     var parts: [String] = []
     while let part = visit.next() { parts.append(part) }
