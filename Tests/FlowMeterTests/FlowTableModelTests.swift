@@ -8,6 +8,18 @@ import Testing
 struct FlowTableModelTests {
   /// What the table should do, in the plainest way: a dictionary from key to the record that grows.
   struct Model {
+    /// What a Flow is kept by.
+    struct Key: Hashable {
+      var key: FlowKey
+      /// Label and S bit of each recorded entry.
+      var labels: [UInt32]
+
+      init(_ key: FlowKey, _ labels: MPLSLabelStack) {
+        self.key = key
+        self.labels = (0..<Int(key.recordedLabels)).map { labels.section($0) & 0xffff_fff1 }
+      }
+    }
+
     struct Flow: Equatable {
       var packets: UInt64
       var octets: UInt64
@@ -17,22 +29,23 @@ struct FlowTableModelTests {
     }
 
     var (active, inactive): (Int64, Int64)
-    var flows: [FlowKey: Flow] = [:]
-    var ended: [FlowKey: [Flow]] = [:]
+    var flows: [Key: Flow] = [:]
+    var ended: [Key: [Flow]] = [:]
 
-    mutating func add(_ observation: PacketObservation, _ detail: PacketDetail) {
+    mutating func add(_ observation: PacketObservation, _ labels: MPLSLabelStack, _ detail: PacketDetail) {
       let (time, octets) = (observation.time.milliseconds, UInt64(observation.octets))
-      if var flow = flows[observation.key] {
+      let key = Key(observation.key, labels)
+      if var flow = flows[key] {
         if time < flow.start + active, time < flow.end + inactive {
           flow.packets += 1
           flow.octets += octets
           flow.end = max(flow.end, time)
-          flows[observation.key] = flow
+          flows[key] = flow
           return
         }
-        ended[observation.key, default: []].append(flow)
+        ended[key, default: []].append(flow)
       }
-      flows[observation.key] = Flow(packets: 1, octets: octets, start: time, end: time, detail: detail)
+      flows[key] = Flow(packets: 1, octets: octets, start: time, end: time, detail: detail)
     }
 
     mutating func end(at now: Int64) {
@@ -53,7 +66,7 @@ struct FlowTableModelTests {
     arguments: [(1, 40, 2), (2, 1000, 200), (3, 5000, 3000), (4, 20_000, 60_000)] as [(UInt64, Int, Int64)])
   func random(seed: UInt64, keys: Int, longestPause: Int64) throws {
     var random = SplitMix64(state: seed)
-    var subject = try TableUnderTest(active: 20, inactive: 5, maxFlows: 100_000)
+    var subject = try TableUnderTest(active: 20, inactive: 5, maxFlows: 100_000, recordedLabels: 3)
     var model = Model(active: 20_000, inactive: 5_000)
     var records: [FlowRecord] = []
     var (now, details) = (Int64(1_700_000_000_000), UInt32(0))
@@ -64,16 +77,16 @@ struct FlowTableModelTests {
         var packet = number % 3 == 0 ? Packets.udpIPv6 : Packets.udp
         let port = packet.count - 8
         (packet[port], packet[port + 1]) = (UInt8(number >> 8 & 0xff), UInt8(number & 0xff))
+        packet = Self.linkHeader(before: packet, &random) + packet
         now += Int64.random(in: 0...longestPause, using: &random) / 64
         // Every other packet has a detail, by which it can be told from the others.
         details += 1
         let detail = Bool.random(using: &random) ? PacketDetail.numbered(details) : nil
         packets.append((packet, now, detail))
-        var observation = decode(packet).observation
-        observation.time = Timestamp(milliseconds: now)
-        model.add(observation, detail ?? PacketDetail())
+        let (observation, labels) = Self.decoded(packet, at: now)
+        model.add(observation, labels, detail ?? PacketDetail())
       }
-      subject.add(packets)
+      subject.add(packets, .ppp)
       now += Int64.random(in: 0...longestPause, using: &random)
       if Bool.random(using: &random) { records += subject.take(at: now, bufferCapacity: 64) }
       guard Int.random(in: 0..<16, using: &random) == 0 else { continue }
@@ -90,15 +103,35 @@ struct FlowTableModelTests {
     records += subject.take(at: now, everything: true, bufferCapacity: 64)
     model.endAll()
 
-    var seen: [FlowKey: [Model.Flow]] = [:]
+    var seen: [Model.Key: [Model.Flow]] = [:]
     for record in records {
-      seen[record.key, default: []].append(
+      seen[Model.Key(record.key, record.labels), default: []].append(
         Model.Flow(
           packets: record.packets, octets: record.octets, start: record.start.milliseconds,
           end: record.end.milliseconds, detail: record.detail))
     }
     for key in seen.keys { seen[key]?.sort { $0.start < $1.start } }
     #expect(seen == model.ended)
+  }
+
+  /// PPP of IP, or of MPLS with up to four entries of few labels and any EXP and TTL.
+  private static func linkHeader(before packet: [UInt8], _ random: inout SplitMix64) -> [UInt8] {
+    let depth = max(0, Int.random(in: -3...4, using: &random))
+    let entries = (0..<depth).flatMap { place in
+      let traffic = UInt8.random(in: 0...7, using: &random) << 1 | (place == depth - 1 ? 1 : 0)
+      return [0, 1, UInt8.random(in: 0...1, using: &random) << 4 | traffic, UInt8.random(in: 0...255, using: &random)]
+    }
+    return depth == 0 ? [0x00, packet[0] >> 4 == 4 ? 0x21 : 0x57] : [0x02, 0x81] + entries
+  }
+
+  private static func decoded(_ packet: [UInt8], at time: Int64) -> (PacketObservation, MPLSLabelStack) {
+    var (observation, labels) = (PacketObservation(), MPLSLabelStack())
+    let metadata = CaptureMetadata(
+      time: Timestamp(milliseconds: time), wireLength: packet.count, linkType: .ppp)
+    _ = unsafe try? PacketDecoder(recordedLabels: 3).decode(packet.span.bytes, metadata, into: &observation) {
+      labels = $0
+    }
+    return (observation, labels)
   }
 
   @Test("two threads that add and one that takes lose nothing")

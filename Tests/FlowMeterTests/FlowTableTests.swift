@@ -7,17 +7,20 @@ import Testing
 /// A table with the means to feed it and to take from it.
 struct TableUnderTest: ~Copyable {
   let table: FlowTable
-  private var batch = PacketBatch()
+  private var batch: PacketBatch
 
-  init(active: Int = 60, inactive: Int = 15, maxFlows: Int = 10_000) throws {
+  init(active: Int = 60, inactive: Int = 15, maxFlows: Int = 10_000, recordedLabels: Int = 0) throws {
     var configuration = FlowTable.Configuration()
     configuration.expiration.activeTimeout = .seconds(active)
     configuration.expiration.inactiveTimeout = .seconds(inactive)
     configuration.maxFlows = maxFlows
-    try self.init(configuration)
+    try self.init(configuration, recordedLabels: recordedLabels)
   }
 
-  init(_ configuration: FlowTable.Configuration) throws { table = try FlowTable(configuration) }
+  init(_ configuration: FlowTable.Configuration, recordedLabels: Int = 0) throws {
+    table = try FlowTable(configuration)
+    batch = PacketBatch(recordedLabels: recordedLabels)
+  }
 
   mutating func add(
     _ packet: [UInt8], at milliseconds: Int64, direction: FlowDirection? = nil, detail: PacketDetail? = nil
@@ -36,9 +39,11 @@ struct TableUnderTest: ~Copyable {
   }
 
   /// Adds several packets as one batch.
-  mutating func add(_ packets: [(packet: [UInt8], milliseconds: Int64, detail: PacketDetail?)]) {
+  mutating func add(
+    _ packets: [(packet: [UInt8], milliseconds: Int64, detail: PacketDetail?)], _ linkType: LinkType = .raw
+  ) {
     batch.reset(at: Timestamp(milliseconds: .min))
-    for (packet, milliseconds, detail) in packets { batch.append(packet, at: milliseconds, detail: detail) }
+    for (packet, milliseconds, detail) in packets { batch.append(packet, linkType, at: milliseconds, detail: detail) }
     table.update(batch)
     table.forEachStripe { $0.assertInvariants() }
   }
@@ -167,13 +172,14 @@ struct FlowTableTests {
       { $0.key.destination = IPAddress(IPv4Octets(storage: 9)) }, { $0.key.sourcePort += 1 },
       { $0.key.destinationPort += 1 }, { $0.key.protocol = .udp }, { $0.key.classOfService = 1 },
       { $0.key.ingressInterface = 1 }, { $0.key.outerTag = 1 }, { $0.key.innerTag = 1 },
+      { $0.key.recordedLabels = 1 },
     ]
     let hash = KeyHash()
     var hashes: Set<UInt64> = []
     for change in changes {
       var observation = decode(Packets.tcp).observation
       change(&observation)
-      hashes.insert(hash.hash(observation.key))
+      hashes.insert(hash.hash(observation.key, MPLSLabelStack()))
     }
     #expect(hashes.count == changes.count)
   }

@@ -88,13 +88,13 @@ struct FlowTableVisitTests {
     let table = try FlowTable()
     add(0..<5000, to: table)
     let entries = UInt64(table.statistics.indexEntries)
-    var key = FlowKey()
+    var record = FlowRecord()
     var buckets: Set<UInt64> = []
     for port in UInt16(0)..<1000 {
-      key.sourcePort = port
-      #expect(table.bucket(of: key) < entries)
-      #expect(table.bucket(of: key) == table.bucket(of: key))
-      buckets.insert(table.bucket(of: key))
+      record.key.sourcePort = port
+      #expect(table.bucket(of: record) < entries)
+      #expect(table.bucket(of: record) == table.bucket(of: record))
+      buckets.insert(table.bucket(of: record))
     }
     #expect(buckets.count > 300)
   }

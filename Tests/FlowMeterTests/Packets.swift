@@ -70,12 +70,13 @@ func decode(
 }
 
 extension PacketBatch {
-  /// Adds a raw IP packet at a time.
+  /// Adds a packet at a time, without a link header where none is named.
   mutating func append(
-    _ bytes: [UInt8], at milliseconds: Int64, direction: FlowDirection? = nil, detail: PacketDetail? = nil
+    _ bytes: [UInt8], _ linkType: LinkType = .raw, at milliseconds: Int64, direction: FlowDirection? = nil,
+    detail: PacketDetail? = nil
   ) {
     let metadata = CaptureMetadata(
-      time: Timestamp(milliseconds: milliseconds), wireLength: bytes.count, linkType: .raw, direction: direction)
+      time: Timestamp(milliseconds: milliseconds), wireLength: bytes.count, linkType: linkType, direction: direction)
     if let detail {
       unsafe append(bytes.span.bytes, metadata, detail: detail)
     } else {

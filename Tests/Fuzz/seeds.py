@@ -43,6 +43,12 @@ A4, B4 = "192.0.2.1", "198.51.100.1"
 A6, B6 = "2001:db8:1::1", "2001:db8:2::1"
 
 
+def first_octet(link):
+    """Of an input: 'ethernet', or 'ethernet+3' where three labels are recorded."""
+    name, _, labels = link.partition("+")
+    return PLACE[name] + len(LINK_TYPES) * int(labels or 0)
+
+
 # Steps of fuzz-decoder --------------------------------------------------------
 
 def packet(octets, ms=None, seconds=None, wire=None, link=None, interfaces=None):
@@ -198,6 +204,18 @@ def decoder_seeds():
     }
     for name, each in frames.items():
         yield name, b"".join(packet(octets, ms=3) for octets in each), "ethernet", 0
+
+    paths = [ether_type(0x8847, mpls(labels, octets)) for octets in (udp4(), udp6())
+             for labels in ([16], [17], [16, 17], [16, 18], [16, 17, 18, 19], list(range(20, 32)))]
+    paths += [ethernet(udp4()), ether_type(0x8847, struct.pack(">I", 16 << 12 | 0xE00) * 30)]
+    labelled = b"".join(packet(octets, ms=ms, interfaces=1) for ms in (1, 9000, 1, 16_000) for octets in paths)
+    pieces = ipv4_fragments(ipv4(A4, B4, *udp((9001, 9002), 148), identification=0x4242), 40)
+    in_paths = b"".join(packet(ether_type(0x8847, mpls([label], pieces[place])))
+                        for place in (2, 1, 0) for label in (16, 17))
+    for labels in (1, 3, 10):
+        yield f"labels-{labels}", labelled + take(20), f"ethernet+{labels}", DETAILS
+        yield f"labels-{labels}-one-flow", labelled + take(20), f"ethernet+{labels}", ONE_FLOW
+    yield "labels-fragments", in_paths + HAND_OVER + take(30), "ethernet+3", ACTIVE_AT_END
 
     yield "jumbo", b"".join([
         packet(jumbo6(70_000), wire=70_040), packet(jumbo6(0xFFFFFFFF)), packet(jumbo6(100)),
@@ -422,7 +440,7 @@ def netlink_seeds():
 
 
 def main():
-    inputs = [("decoder", name, bytes([PLACE[link], settings]) + steps)
+    inputs = [("decoder", name, bytes([first_octet(link), settings]) + steps)
               for name, steps, link, settings in decoder_seeds()]
     inputs += [("capture", name, file + bytes([settings])) for name, file, settings in capture_seeds()]
     inputs += [("netlink", name, bytes([settings]) + steps) for name, steps, settings in netlink_seeds()]

@@ -7,26 +7,30 @@ struct WaitingFragment {
   var observation = PacketObservation()
   /// Meant where the observation has one.
   var detail = PacketDetail()
+  /// Meant where the observation's key says that there are some.
+  var labels = MPLSLabelStack()
 }
 
 /// Gives later fragments the ports of their datagram's first one.
 ///
 /// **Held.** The transport word of each first fragment seen in the last 30 seconds (Linux's own reassembly time), in
-/// sets of four by a seeded hash of addresses, Identification, protocol and link; and up to 512 later fragments that
-/// came before their first one, for up to 5 seconds. Both are bounded: a set forgets its oldest, a fragment that waits
-/// too long or is pushed out is metered with ports 0. Belongs to one thread.
+/// sets of four by a seeded hash of addresses, Identification, protocol, link and labels; and up to 512 later fragments
+/// that came before their first one, for up to 5 seconds. Both are bounded: a set forgets its oldest, a fragment that
+/// waits too long or is pushed out is metered with ports 0. Belongs to one thread.
 @safe final class FragmentTracker {
   private struct Datagram {
     var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    /// Interface and VLAN tags; of a labelled packet their hash with the labels: of 64 bits and seeded, so that nobody
+    /// meets two that agree.
     var link: UInt64 = 0
     var identification: UInt64 = 0
 
     init() {}
 
-    init(_ observation: borrowing PacketObservation) {
+    init(_ observation: borrowing PacketObservation, _ labels: borrowing MPLSLabelStack, _ hash: KeyHash) {
       let key = observation.key
       words = (key.source.high, key.source.low, key.destination.high, key.destination.low)
-      link = key.linkWord
+      link = key.recordedLabels == 0 ? key.linkWord : hash.hash(key.linkWord, labels)
       // RFC 791 section 3.2 counts the protocol to what tells datagrams apart; RFC 8200 section 4.5 does not.
       let protocolNumber = key.version == .v4 ? UInt64(key.protocol.rawValue) : 0
       identification =
@@ -82,8 +86,11 @@ struct WaitingFragment {
   }
 
   /// Remembers a first fragment, and hands over the fragments of its datagram that came before it.
-  func note(first observation: borrowing PacketObservation, release: (WaitingFragment) -> Void) {
-    let datagram = Datagram(observation)
+  func note(
+    first observation: borrowing PacketObservation, _ labels: borrowing MPLSLabelStack,
+    release: (WaitingFragment) -> Void
+  ) {
+    let datagram = Datagram(observation, labels, hash)
     let set = unsafe set(datagram)
     var oldest = 0
     for way in 0..<Self.ways {
@@ -100,7 +107,7 @@ struct WaitingFragment {
     for i in 0..<heldCount {
       let place = unsafe held + (heldHead + i) % Self.mostHeld
       guard unsafe place.pointee.observation.fragment != .none,
-        unsafe Datagram(place.pointee.observation) == datagram
+        unsafe Datagram(place.pointee.observation, place.pointee.labels, hash) == datagram
       else { continue }
       unsafe complete(&place.pointee.observation, observation.key.transportWord)
       release(unsafe place.pointee)
@@ -110,8 +117,8 @@ struct WaitingFragment {
   }
 
   /// Completes a later fragment's key; false where its first fragment is not known.
-  func complete(later observation: inout PacketObservation) -> Bool {
-    let datagram = Datagram(observation)
+  func complete(later observation: inout PacketObservation, _ labels: borrowing MPLSLabelStack) -> Bool {
+    let datagram = Datagram(observation, labels, hash)
     let set = unsafe set(datagram)
     for way in 0..<Self.ways where unsafe set[way].datagram == datagram {
       let age = unsafe observation.time.milliseconds &- set[way].time

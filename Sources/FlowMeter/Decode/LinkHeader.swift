@@ -64,6 +64,8 @@ struct LinkHeader {
   var version: IPVersion?
   var outerTag: UInt16 = 0
   var innerTag: UInt16 = 0
+  /// How many entries the MPLS label stack has that ends where the IP header begins; 0: there is none.
+  var labelStackDepth: UInt16 = 0
   /// From Linux cooked v2; 0 elsewhere.
   var interface: UInt32 = 0
 
@@ -180,6 +182,15 @@ struct LinkHeader {
       if bottom { break }
     }
     payloadOffset = offset
+    // No frame has room for more.
+    labelStackDepth = UInt16(clamping: (offset - start) / 4)
+  }
+
+  /// The entries of the label stack, at most so many from the top.
+  @inline(never)
+  func labels(_ bytes: RawSpan, most: Int) -> MPLSLabelStack {
+    let depth = Int(labelStackDepth)
+    return MPLSLabelStack(bytes, at: payloadOffset - 4 * depth, depth: depth, recorded: min(depth, most))
   }
 
   /// Version and type (1), code (1), session (2), length (2), then a PPP frame (RFC 2516 section 4).

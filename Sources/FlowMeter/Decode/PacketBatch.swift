@@ -2,8 +2,8 @@
 //
 // On the path of every packet: nothing here allocates, throws an existential or reads a clock.
 //
-// Unsafe: owns two allocations, of which the first `count` observations are meant, and the details of those that have
-// one; their size covers a full batch and all the fragments that may be released into it at once.
+// Unsafe: owns three allocations, of which the first `count` observations are meant, and the details and labels of those
+// that have some; their size covers a full batch and all the fragments that may be released into it at once.
 
 /// Packets decoded and not yet in the table: what a source fills and the table reads.
 ///
@@ -19,6 +19,8 @@
   private let observations: UnsafeMutablePointer<PacketObservation>
   /// What the sources know beside: written and read for packets that have a detail, and no others.
   private let details: UnsafeMutablePointer<PacketDetail>
+  /// Written and read for packets that have labels, and no others.
+  private let labels: UnsafeMutablePointer<MPLSLabelStack>
   /// How many packets are in it.
   public private(set) var count = 0
   /// What was counted since the statistics were last taken.
@@ -34,30 +36,35 @@
   /// How many are left out before the next is taken.
   private var packetsToSkip: UInt32 = 0
 
-  private let decoder = PacketDecoder()
+  private let decoder: PacketDecoder
   private let fragments: FragmentTracker
   private let tracksFragments: Bool
 
   /// - Parameters:
   ///   - fragments: `.zero` meters later fragments with ports 0 (ipt_NETFLOW's way); default `.track`.
+  ///   - recordedLabels: how many entries of an MPLS label stack are recorded, as in ``PacketDecoder``; default 0.
   ///   - packetInterval: samples packets: of so many, one by one, the first is taken; default 0: all are.
   ///   - ownSessions: conversations that are left out: flowprobe's own export; nil where none can come.
   ///   - hashSeed: as in ``FlowTable/Configuration``.
   public init(
-    fragments: FragmentHandling = .track, packetInterval: UInt32 = 0, ownSessions: OwnSessions? = nil,
-    hashSeed: UInt64? = nil
+    fragments: FragmentHandling = .track, recordedLabels: Int = 0, packetInterval: UInt32 = 0,
+    ownSessions: OwnSessions? = nil, hashSeed: UInt64? = nil
   ) {
+    decoder = PacketDecoder(recordedLabels: recordedLabels)
     self.packetInterval = packetInterval
     self.fragments = FragmentTracker(hashSeed: hashSeed)
     self.ownSessions = ownSessions
     unsafe observations = .allocate(capacity: Self.mostPackets + 1)
     unsafe details = .allocate(capacity: Self.mostPackets + 1)
+    unsafe labels = .allocate(capacity: Self.mostPackets + 1)
+    unsafe labels.initialize(repeating: MPLSLabelStack(), count: Self.mostPackets + 1)
     tracksFragments = fragments == .track
   }
 
   deinit {
     unsafe observations.deallocate()
     unsafe details.deallocate()
+    unsafe labels.deallocate()
   }
 
   /// Whether it has ``capacity`` packets: a source appends no more.
@@ -77,13 +84,13 @@
 
   /// What the source knew of a packet beside; nil where that was nothing.
   public func detail(of index: Int) -> PacketDetail? {
-    self[index].hasDetail ? placedDetail(of: index).value : nil
+    self[index].hasDetail ? supplement(of: index).detail : nil
   }
 
   @inline(__always)
-  func placedDetail(of index: Int) -> PlacedDetail {
+  func supplement(of index: Int) -> PacketSupplement {
     precondition(index >= 0 && index < count)
-    return unsafe PlacedDetail(details + index)
+    return unsafe PacketSupplement(details, labels, index)
   }
 
   /// Decodes a packet into the batch, or counts why not. A time outside ``Timestamp/plausible`` is taken as its nearest
@@ -111,7 +118,7 @@
     let place = unsafe observations + count
     unsafe place.initialize(to: PacketObservation())
     do throws(DecodeFailure) {
-      let remark = try unsafe decoder.decode(bytes, metadata, into: &place.pointee)
+      let remark = try unsafe decoder.decode(bytes, metadata, into: &place.pointee) { unsafe labels[count] = $0 }
       unsafe place.pointee.time = time
       if let detail {
         unsafe place.pointee.hasDetail = true
@@ -170,19 +177,19 @@
       meter(octets)
       guard tracksFragments else { return }
       let first = unsafe place.pointee
-      fragments.note(first: first) {
+      unsafe fragments.note(first: first, labels[count - 1]) {
         appendReleased($0)
         statistics.completedFragments &+= 1
       }
     case .later:
       if !tracksFragments {
         meter(octets)
-      } else if unsafe fragments.complete(later: &place.pointee) {
+      } else if unsafe fragments.complete(later: &place.pointee, labels[count]) {
         statistics.completedFragments &+= 1
         meter(octets)
       } else {
         let detail = unsafe place.pointee.hasDetail ? details[count] : PacketDetail()
-        let later = unsafe WaitingFragment(observation: place.pointee, detail: detail)
+        let later = unsafe WaitingFragment(observation: place.pointee, detail: detail, labels: labels[count])
         fragments.hold(later) {
           appendReleased($0)
           statistics.orphanedFragments &+= 1
@@ -201,7 +208,7 @@
     let all = count
     count = 0
     for i in 0..<all {
-      guard unsafe selector.selects(observations[i].key) else {
+      guard unsafe selector.selects(observations[i].key, labels[i]) else {
         statistics.unselectedPackets &+= 1
         statistics.meteredPackets &-= 1
         statistics.meteredOctets &-= unsafe UInt64(observations[i].octets)
@@ -210,6 +217,7 @@
       if count < i {
         unsafe observations[count] = observations[i]
         if unsafe observations[i].hasDetail { unsafe (details + count).initialize(to: details[i]) }
+        if unsafe observations[i].key.recordedLabels != 0 { unsafe labels[count] = labels[i] }
       }
       count += 1
     }
@@ -219,6 +227,7 @@
     precondition(count <= Self.mostPackets)
     unsafe (observations + count).initialize(to: fragment.observation)
     unsafe (details + count).initialize(to: fragment.detail)
+    unsafe labels[count] = fragment.labels
     meter(fragment.observation.octets)
   }
 
@@ -232,15 +241,22 @@
   }
 }
 
-/// Where a packet's detail stands; there is one only if its observation says so.
-@safe struct PlacedDetail: @unchecked Sendable {
-  private let place: UnsafePointer<PacketDetail>
+/// Where what a packet may have beside its observation stands; whether it has it, the observation says.
+@safe struct PacketSupplement: @unchecked Sendable {
+  private let details: UnsafePointer<PacketDetail>
+  private let labelStacks: UnsafePointer<MPLSLabelStack>
+  private let index: Int
 
   @inline(__always)
-  init(_ place: UnsafePointer<PacketDetail>) { unsafe self.place = unsafe place }
+  init(_ details: UnsafePointer<PacketDetail>, _ labelStacks: UnsafePointer<MPLSLabelStack>, _ index: Int) {
+    unsafe (self.details, self.labelStacks, self.index) = unsafe (details, labelStacks, index)
+  }
 
   @inline(__always)
-  var value: PacketDetail { unsafe place.pointee }
+  var detail: PacketDetail { unsafe details[index] }
+
+  @inline(__always)
+  var labels: MPLSLabelStack { unsafe labelStacks[index] }
 }
 
 /// What is done with the fragments of a datagram behind its first.

@@ -6,7 +6,14 @@
 ///
 /// A value without state: the same bytes give the same observation.
 public struct PacketDecoder: Sendable {
-  public init() {}
+  private let recordedLabels: Int
+
+  /// - Parameter recordedLabels: how many entries of an MPLS label stack are recorded, from the top; default 0, at most
+  ///   ``MPLSLabelStack/mostEntries``.
+  public init(recordedLabels: Int = 0) {
+    precondition((0...MPLSLabelStack.mostEntries).contains(recordedLabels), "recordedLabels out of range")
+    self.recordedLabels = recordedLabels
+  }
 
   /// Decodes one packet into `observation`, which must be fresh.
   ///
@@ -14,11 +21,13 @@ public struct PacketDecoder: Sendable {
   ///   - bytes: the packet from its link header on, as far as it was captured.
   ///   - metadata: what the source knows of it; its time is not looked at.
   ///   - observation: what the packet adds to its Flow.
+  ///   - takeLabels: called where the packet has labels and they are recorded; the key says how many.
   /// - Returns: what was odd about it, if anything.
   /// - Throws: why it cannot be metered; `observation` is then half written.
   @inline(__always)
   public func decode(
-    _ bytes: RawSpan, _ metadata: CaptureMetadata, into observation: inout PacketObservation
+    _ bytes: RawSpan, _ metadata: CaptureMetadata, into observation: inout PacketObservation,
+    takeLabels: (MPLSLabelStack) -> Void = { _ in }
   ) throws(DecodeFailure) -> DecodeRemark? {
     let link = try LinkHeader(bytes, metadata)
     observation.time = metadata.time
@@ -36,6 +45,10 @@ public struct PacketDecoder: Sendable {
     } else {
       guard bytes.byteCount > start else { throw .linkHeaderTruncated }
       version = IPVersion(rawValue: bytes.octet(at: start) >> 4)
+      if link.labelStackDepth != 0, recordedLabels != 0 {
+        observation.key.recordedLabels = UInt8(min(Int(link.labelStackDepth), recordedLabels))
+        takeLabels(link.labels(bytes, most: recordedLabels))
+      }
     }
 
     let (payload, end): (Int?, Int)

@@ -28,13 +28,15 @@ public final class MeteringProcess {
   ///   - table: where they are added to their Flows; several processes may share it.
   ///   - fragments: what is done with the later fragments of a datagram; default: they are counted to its first one's
   ///     Flow.
+  ///   - recordedLabels: how many entries of an MPLS label stack are recorded, from the top; default 0.
   ///   - selection: which packets are metered, and how keys are aggregated; default: all, and not at all.
   ///   - counters: where it counts; default: counters of its own.
   ///   - ownSessions: flowprobe's own export, which is left out; nil where it cannot come by this source.
   ///   - clock: tells the time where no packets do; nil where packets alone tell it: in a file.
   public init(
     source: any PacketSource, table: FlowTable, fragments: FragmentHandling = .track,
-    selection: PacketSelection = PacketSelection(), counters: MeteringCounters = MeteringCounters(),
+    recordedLabels: Int = 0, selection: PacketSelection = PacketSelection(),
+    counters: MeteringCounters = MeteringCounters(),
     ownSessions: OwnSessions? = nil, clock: MeteringClock? = nil
   ) {
     self.clock = clock
@@ -44,8 +46,8 @@ public final class MeteringProcess {
     self.source = source
     self.table = table
     batch = PacketBatch(
-      fragments: fragments, packetInterval: selection.packetInterval, ownSessions: ownSessions,
-      hashSeed: table.configuration.hashSeed)
+      fragments: fragments, recordedLabels: recordedLabels, packetInterval: selection.packetInterval,
+      ownSessions: ownSessions, hashSeed: table.configuration.hashSeed)
   }
 
   /// One round: the packets at hand, at most a batch.

@@ -30,7 +30,8 @@ public struct IPProtocol: RawRepresentable, Hashable, Sendable {
 /// What makes two packets members of one Flow (RFC 7011 section 2, Flow Key).
 ///
 /// The properties of the packets that ipt_NETFLOW keys by: addresses, ports, protocol, class of service, input
-/// interface and VLAN tags. 48 octets without padding.
+/// interface and VLAN tags; and MPLS labels, where they are recorded: the key has their number, they themselves stand
+/// beside it (``MPLSLabelStack``). 48 octets without padding.
 public struct FlowKey: Hashable, Sendable {
   /// IE 8 or 27.
   public var source: IPAddress
@@ -47,7 +48,8 @@ public struct FlowKey: Hashable, Sendable {
   public var classOfService: UInt8
   /// IE 60; tells how to read the addresses.
   public var version: IPVersion
-  private var unused: UInt8
+  /// How many entries of an MPLS label stack are recorded; 0 where there is none.
+  public var recordedLabels: UInt8
   /// The ifIndex of the interface that the packet came in by (IE 10); 0 where it is not known.
   public var ingressInterface: UInt32
   /// The outermost VLAN tag's control information (priority, DEI, VLAN id); 0 where there is none.
@@ -58,17 +60,18 @@ public struct FlowKey: Hashable, Sendable {
   public init() {
     (source, destination) = (IPAddress(), IPAddress())
     (sourcePort, destinationPort) = (0, 0)
-    (`protocol`, classOfService, version, unused) = (.hopByHop, 0, .v4, 0)
+    (`protocol`, classOfService, version, recordedLabels) = (.hopByHop, 0, .v4, 0)
     (ingressInterface, outerTag, innerTag) = (0, 0, 0)
   }
 }
 
 extension FlowKey {
-  /// Ports, protocol, class of service and version as one word: what the table compares and the hash folds.
+  /// Ports, protocol, class of service, version and number of labels as one word: what the table compares and the hash
+  /// folds.
   var transportWord: UInt64 {
     get {
       UInt64(sourcePort) | UInt64(destinationPort) << 16 | UInt64(`protocol`.rawValue) << 32
-        | UInt64(classOfService) << 40 | UInt64(version.rawValue) << 48
+        | UInt64(classOfService) << 40 | UInt64(version.rawValue) << 48 | UInt64(recordedLabels) << 56
     }
     set {
       sourcePort = UInt16(truncatingIfNeeded: newValue)
@@ -76,6 +79,25 @@ extension FlowKey {
       `protocol` = IPProtocol(rawValue: UInt8(truncatingIfNeeded: newValue >> 32))
       classOfService = UInt8(truncatingIfNeeded: newValue >> 40)
       version = IPVersion(rawValue: UInt8(truncatingIfNeeded: newValue >> 48))
+      recordedLabels = UInt8(truncatingIfNeeded: newValue >> 56)
+    }
+  }
+
+  /// What decides how a key is hashed, compared and kept.
+  enum Form {
+    /// Of this version, without labels.
+    case ipv4, ipv6
+    case labelled
+
+    /// Of a key with this transport word: one look at version and number of labels.
+    @inline(__always)
+    init(transportWord: UInt64) {
+      self =
+        switch transportWord >> 48 {
+        case UInt64(IPVersion.v4.rawValue): .ipv4
+        case UInt64(IPVersion.v6.rawValue): .ipv6
+        default: .labelled
+        }
     }
   }
 

@@ -38,6 +38,8 @@ public struct FlowRecord: Sendable {
   public var direction: FlowDirection?
   /// What is known beside of the first packet.
   public var detail = PacketDetail()
+  /// The MPLS labels: as many as the key says (``FlowKey/recordedLabels``).
+  public var labels = MPLSLabelStack()
 
   /// Whether the packets belong to a translated connection: then the four below say what they are when they have
   /// passed all translations, wherever they were observed (RFC 8158 section 4.1).
@@ -51,6 +53,7 @@ public struct FlowRecord: Sendable {
   /// IE 228.
   public var postNAPTDestinationPort: UInt16 = 0
 
+  @inline(__always)
   public init() {}
 }
 

@@ -17,7 +17,9 @@ struct KeySelector: Sendable {
   }
 
   @inline(__always)
-  func selects(_ key: borrowing FlowKey) -> Bool { hash.hash(key) < bound }
+  func selects(_ key: borrowing FlowKey, _ labels: MPLSLabelStack) -> Bool {
+    hash.hash(key, labels) < bound
+  }
 }
 
 /// What is done with packets between their source and the table.

@@ -27,10 +27,8 @@ struct FlowSlot {
 
   @inline(__always)
   init(_ observation: borrowing PacketObservation) {
-    addresses =
-      observation.key.version == .v4
-      ? observation.key.ipv4Word : UInt64(observation.flowLabel)
     transport = observation.key.transportWord
+    addresses = Self.isIPv6(transport) ? UInt64(observation.flowLabel) : observation.key.ipv4Word
     link = observation.key.linkWord
     octets = UInt64(observation.octets)
     (packets, duration) = (1, 0)
@@ -103,9 +101,19 @@ struct FlowSlot {
   var end: Int64 { start &+ Int64(duration) }
 
   @inline(__always)
-  var isIPv6: Bool { transport >> 48 & 0xff == UInt64(IPVersion.v6.rawValue) }
+  var form: FlowKey.Form { FlowKey.Form(transportWord: transport) }
 
-  /// Writes the Flow as it is reported, without what stands beside the slot: of IPv6 the addresses, and the detail.
+  /// Whether the Flow's labels stand beside the slot (``SlotPool/labels``).
+  @inline(__always)
+  var isLabelled: Bool { transport >> 56 != 0 }
+
+  @inline(__always)
+  var isIPv6: Bool { Self.isIPv6(transport) }
+
+  @inline(__always)
+  private static func isIPv6(_ transport: UInt64) -> Bool { transport >> 48 & 0xff == UInt64(IPVersion.v6.rawValue) }
+
+  /// Writes the Flow as it is reported, without what stands beside the slot: of IPv6 the addresses, the detail and the labels.
   @inline(__always)
   func report(_ reason: FlowEndReason, to record: inout FlowRecord) {
     if isIPv6 {

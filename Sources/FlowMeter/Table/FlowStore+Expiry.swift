@@ -28,7 +28,7 @@ extension FlowStore {
         moves += 1
         continue
       }
-      unsafe removeFromIndex(reference, hash: hash(of: slot))
+      unsafe removeFromIndex(reference, hash: hash(of: reference, slot))
       statistics.evicted &+= 1
       if ended.count < patience {
         append(toEnded: reference, .lackOfResources)
@@ -60,7 +60,7 @@ extension FlowStore {
   /// call asked for, and for the slot of the one behind it.
   private func prefetchNextVictims(_ first: SlotReference) {
     guard first != .none else { return }
-    let hash = unsafe hash(of: slot(first))
+    let hash = unsafe hash(of: first, slot(first))
     unsafe cshims_prefetch(index + Int(UInt64(UInt32(truncatingIfNeeded: hash)) & mask))
     let second = unsafe SlotReference(rawValue: next(first).pointee)
     if second != .none { unsafe cshims_prefetch(slot(second)) }
@@ -151,13 +151,14 @@ extension FlowStore {
       while due != .none, count < group {
         unsafe references[count] = due
         unsafe cshims_prefetch(slot(due))
+        if hasLabels { unsafe cshims_prefetch(labels(due)) }
         count += 1
         unsafe due = SlotReference(rawValue: next(due).pointee)
       }
       unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { hashes in
         for i in 0..<count {
           let slot = unsafe slot(references[i])
-          unsafe hashes[i] = hash(of: slot)
+          unsafe hashes[i] = hash(of: references[i], slot)
           if unsafe slot.pointee.hasDetail { unsafe cshims_prefetch(detail(references[i])) }
           unsafe cshims_prefetch(index + Int(UInt64(UInt32(truncatingIfNeeded: hashes[i])) & mask))
         }
@@ -206,6 +207,7 @@ extension FlowStore {
         (record.key.source, record.key.destination) = addresses
       }
       if unsafe slot.pointee.hasDetail { unsafe record.detail = detail(reference).pointee }
+      if unsafe slot.pointee.isLabelled { unsafe record.labels = labels(reference).pointee }
     }
   }
 

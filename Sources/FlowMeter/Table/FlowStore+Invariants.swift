@@ -11,7 +11,7 @@ extension FlowStore {
       guard entry != 0 else { continue }
       let reference = SlotReference(rawValue: UInt32(truncatingIfNeeded: entry))
       precondition(indexed.insert(reference.rawValue).inserted, "a slot has two index entries")
-      let hash = unsafe hash(of: slot(reference))
+      let hash = unsafe hash(of: reference, slot(reference))
       precondition(entry >> 32 == UInt64(UInt32(truncatingIfNeeded: hash)), "an entry's tag is not its Flow's")
       precondition(unsafe slot(reference).pointee.isIPv6 == reference.isIPv6, "a slot is of the other family")
       var probe = entry >> 32 & mask

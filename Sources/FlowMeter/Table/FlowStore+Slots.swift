@@ -15,18 +15,20 @@ struct SlotReference: RawRepresentable, Equatable {
   var number: Int { Int(rawValue & ~Self.ipv6Bit) }
 }
 
-/// Where the slots, links and details of one IP version lie.
+/// Where the slots, links, details and labels of one IP version lie.
 @unsafe struct SlotFamily {
   let pool: SlotPool
   let base: UnsafeMutableRawPointer
   let next: UnsafeMutablePointer<UInt32>
   let details: UnsafeMutablePointer<PacketDetail>
+  let labels: UnsafeMutablePointer<MPLSLabelStack>
 
   init(_ pool: SlotPool) {
     unsafe self.pool = pool
     unsafe base = pool.base
     unsafe next = pool.next
     unsafe details = pool.details
+    unsafe labels = pool.labels
   }
 }
 
@@ -43,50 +45,6 @@ struct FlowChain {
   var first = SlotReference.none
   var last = SlotReference.none
   var count = 0
-}
-
-/// Says whether a slot holds an observation's Flow.
-protocol SlotMatch {
-  func matches(_ slot: UnsafeMutablePointer<FlowSlot>) -> Bool
-}
-
-struct IPv4Match: SlotMatch {
-  let addresses, transport, link: UInt64
-
-  @inline(__always)
-  init(_ observation: borrowing PacketObservation) {
-    addresses = observation.key.ipv4Word
-    transport = observation.key.transportWord
-    link = observation.key.linkWord
-  }
-
-  @inline(__always)
-  func matches(_ slot: UnsafeMutablePointer<FlowSlot>) -> Bool {
-    unsafe (slot.pointee.addresses ^ addresses) | (slot.pointee.transport ^ transport)
-      | (slot.pointee.link ^ link) == 0
-  }
-}
-
-struct IPv6Match: SlotMatch {
-  let source, destination: IPAddress
-  let transport, link: UInt64
-
-  @inline(__always)
-  init(_ observation: borrowing PacketObservation) {
-    source = observation.key.source
-    destination = observation.key.destination
-    transport = observation.key.transportWord
-    link = observation.key.linkWord
-  }
-
-  /// The transport word holds the version, so an IPv4 slot is told apart before its (absent) addresses are read.
-  @inline(__always)
-  func matches(_ slot: UnsafeMutablePointer<FlowSlot>) -> Bool {
-    guard unsafe (slot.pointee.transport ^ transport) | (slot.pointee.link ^ link) == 0 else { return false }
-    return unsafe slot.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) {
-      unsafe $0.pointee.source == source && $0.pointee.destination == destination
-    }
-  }
 }
 
 extension FlowStore {
@@ -109,6 +67,12 @@ extension FlowStore {
   @inline(__always)
   func detail(_ reference: SlotReference) -> UnsafeMutablePointer<PacketDetail> {
     unsafe (reference.isIPv6 ? ipv6.details : ipv4.details) + reference.number
+  }
+
+  /// Where the labels of a slot's Flow stand, if it has some.
+  @inline(__always)
+  func labels(_ reference: SlotReference) -> UnsafeMutablePointer<MPLSLabelStack> {
+    unsafe (reference.isIPv6 ? ipv6.labels : ipv4.labels) + reference.number
   }
 
   /// A slot to write a Flow into.
@@ -143,11 +107,12 @@ extension FlowStore {
     }
   }
 
-  /// Copies a Flow with its addresses and its detail.
+  /// Copies a Flow with its addresses, its detail and its labels.
   func copy(_ source: SlotReference, to target: SlotReference) {
     let (from, to) = unsafe (slot(source), slot(target))
     unsafe to.initialize(to: from.pointee)
     if unsafe from.pointee.hasDetail { unsafe detail(target).initialize(to: detail(source).pointee) }
+    if unsafe from.pointee.isLabelled { unsafe labels(target).initialize(to: labels(source).pointee) }
     guard target.isIPv6 else { return }
     unsafe to.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) { to in
       unsafe from.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) { from in
@@ -164,14 +129,33 @@ extension FlowStore {
   }
 
   /// The hash of the Flow in a slot: the same as its packets'.
-  func hash(of slot: UnsafeMutablePointer<FlowSlot>) -> UInt64 {
-    unsafe slot.pointee.isIPv6
-      ? slot.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) {
-        unsafe hash.hash(
-          $0.pointee.source.high, $0.pointee.source.low, $0.pointee.destination.high,
-          $0.pointee.destination.low, $0.pointee.slot.transport, $0.pointee.slot.link)
-      }
-      : hash.hash(slot.pointee.addresses, slot.pointee.transport, slot.pointee.link)
+  @inline(__always)
+  func hash(of reference: SlotReference, _ slot: UnsafeMutablePointer<FlowSlot>) -> UInt64 {
+    switch unsafe slot.pointee.form {
+    case .ipv4: unsafe hashIPv4(slot)
+    case .ipv6: unsafe hashIPv6(slot)
+    case .labelled: unsafe hashLabelled(reference, slot)
+    }
+  }
+
+  @inline(never)
+  private func hashLabelled(_ reference: SlotReference, _ slot: UnsafeMutablePointer<FlowSlot>) -> UInt64 {
+    let unlabelled = unsafe reference.isIPv6 ? hashIPv6(slot) : hashIPv4(slot)
+    return unsafe hash.hash(unlabelled, labels(reference).pointee)
+  }
+
+  @inline(__always)
+  private func hashIPv4(_ slot: UnsafeMutablePointer<FlowSlot>) -> UInt64 {
+    unsafe hash.hash(slot.pointee.addresses, slot.pointee.transport, slot.pointee.link)
+  }
+
+  @inline(__always)
+  private func hashIPv6(_ slot: UnsafeMutablePointer<FlowSlot>) -> UInt64 {
+    unsafe slot.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) {
+      unsafe hash.hash(
+        $0.pointee.source.high, $0.pointee.source.low, $0.pointee.destination.high,
+        $0.pointee.destination.low, $0.pointee.slot.transport, $0.pointee.slot.link)
+    }
   }
 
   /// Removes a Flow's entry and shifts back those behind it that probed past its place.

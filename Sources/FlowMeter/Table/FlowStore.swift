@@ -12,7 +12,8 @@ internal import CShims
 ///
 /// **Held.** Each active Flow has one slot, one index entry and one place on the wheel. A Flow that has ended keeps
 /// its slot and stands in the ended list until the exporter takes it. The detail of a Flow's first packet, where it has
-/// one, stands apart from the slot: a packet that is added neither reads nor writes it.
+/// one, stands apart from the slot: a packet that is added neither reads nor writes it. So do the labels of a labelled
+/// Flow, which are part of its key: its packets read them, and those of other Flows do not.
 ///
 /// **Index.** Open addressing, linear probing, deletion by shifting back. An entry is the hash's low 32 bits beside a
 /// slot reference; the key itself is compared always, so two Flows are never merged. It doubles in place when five
@@ -64,6 +65,8 @@ internal import CShims
   var ended = FlowChain()
   /// Whether any Flow had a detail so far: without, their memory is untouched.
   var hasDetails = false
+  /// Whether any Flow had labels so far.
+  var hasLabels = false
   var selector: FlowSelector?
   var statistics = FlowTableStatistics()
 
@@ -84,21 +87,40 @@ internal import CShims
 
   /// Adds one packet: to its Flow, or as the first of a new one.
   ///
-  /// - Parameter detail: read where the observation has one and begins a Flow.
+  /// - Parameter supplement: its detail is read where the observation has one and begins a Flow, its labels where the key
+  ///   says that there are some.
   @inline(__always)
   mutating func update(
-    _ observation: borrowing PacketObservation, _ detail: PlacedDetail, hash: UInt64
+    _ observation: borrowing PacketObservation, _ supplement: PacketSupplement, hash: UInt64
   ) {
+    let (transport, link) = (observation.key.transportWord, observation.key.linkWord)
+    switch FlowKey.Form(transportWord: transport) {
+    case .ipv4: update(observation, supplement, IPv4Match(observation.key, transport, link), hash: hash)
+    case .ipv6: update(observation, supplement, IPv6Match(observation.key, transport, link), hash: hash)
+    case .labelled: updateLabelled(observation, supplement, hash: hash)
+    }
+  }
+
+  @inline(never)
+  private mutating func updateLabelled(
+    _ observation: borrowing PacketObservation, _ supplement: PacketSupplement, hash: UInt64
+  ) {
+    hasLabels = true
+    let (transport, link) = (observation.key.transportWord, observation.key.linkWord)
     if observation.key.version == .v4 {
-      update(observation, detail, IPv4Match(observation), hash: hash)
+      let match = IPv4Match(observation.key, transport, link)
+      let labelled = unsafe LabelledMatch(match, supplement.labels, ipv4.labels)
+      unsafe update(observation, supplement, labelled, hash: hash)
     } else {
-      update(observation, detail, IPv6Match(observation), hash: hash)
+      let match = IPv6Match(observation.key, transport, link)
+      let labelled = unsafe LabelledMatch(match, supplement.labels, ipv6.labels)
+      unsafe update(observation, supplement, labelled, hash: hash)
     }
   }
 
   @inline(__always)
   private mutating func update(
-    _ observation: borrowing PacketObservation, _ detail: PlacedDetail,
+    _ observation: borrowing PacketObservation, _ supplement: PacketSupplement,
     _ match: borrowing some SlotMatch, hash: UInt64
   ) {
     let tag = UInt64(UInt32(truncatingIfNeeded: hash))
@@ -109,13 +131,13 @@ internal import CShims
       if entry >> 32 == tag {
         let reference = SlotReference(rawValue: UInt32(truncatingIfNeeded: entry))
         let slot = unsafe slot(reference)
-        if unsafe match.matches(slot) {
+        if unsafe match.matches(slot, reference) {
           statistics.found &+= 1
           let distance = unsafe observation.time.milliseconds &- slot.pointee.start
           if distance >= 0, unsafe expiration.admits(slot.pointee, atMillisecond: distance) {
             unsafe slot.pointee.add(observation, atMillisecond: UInt32(truncatingIfNeeded: distance))
           } else {
-            addOutOfBounds(observation, detail, to: reference)
+            addOutOfBounds(observation, supplement, to: reference)
           }
           return
         }
@@ -123,13 +145,13 @@ internal import CShims
       statistics.searched &+= 1
       position = (position &+ 1) & mask
     }
-    insert(observation, detail, tag: tag, at: position)
+    insert(observation, supplement, match, tag: tag, at: position)
   }
 
   /// A packet stamped before its Flow's first one, or after its Flow's end.
   @inline(never)
   private mutating func addOutOfBounds(
-    _ observation: borrowing PacketObservation, _ detail: PlacedDetail, to reference: SlotReference
+    _ observation: borrowing PacketObservation, _ supplement: PacketSupplement, to reference: SlotReference
   ) {
     let slot = unsafe slot(reference)
     let distance = unsafe observation.time.milliseconds &- slot.pointee.start
@@ -152,7 +174,8 @@ internal import CShims
     statistics.created &+= 1
     unsafe slot.pointee = FlowSlot(observation)
     if selector != nil { unsafe sample(slot) }
-    if observation.hasDetail { keep(detail, of: reference) }
+    if observation.hasDetail { keep(supplement.detail, of: reference) }
+    if observation.key.recordedLabels != 0 { unsafe labels(reference).pointee = supplement.labels }
   }
 
   /// Decides whether a Flow that begins is exported.
@@ -163,7 +186,8 @@ internal import CShims
 
   @inline(__always)
   private mutating func insert(
-    _ observation: borrowing PacketObservation, _ detail: PlacedDetail, tag: UInt64, at free: UInt64
+    _ observation: borrowing PacketObservation, _ supplement: PacketSupplement, _ match: borrowing some SlotMatch,
+    tag: UInt64, at free: UInt64
   ) {
     var position = free
     if makesRoom() {
@@ -171,18 +195,12 @@ internal import CShims
       position = tag & mask
       while unsafe index[Int(position)] != 0 { position = (position &+ 1) & mask }
     }
-    let isIPv6 = observation.key.version != .v4
-    let reference = allocate(isIPv6: isIPv6)
+    let reference = allocate(isIPv6: match.isIPv6)
     let slot = unsafe slot(reference)
     unsafe slot.initialize(to: FlowSlot(observation))
     if selector != nil { unsafe sample(slot) }
-    if isIPv6 {
-      let (source, destination) = (observation.key.source, observation.key.destination)
-      unsafe slot.withMemoryRebound(to: FlowSlotIPv6.self, capacity: 1) {
-        unsafe ($0.pointee.source, $0.pointee.destination) = (source, destination)
-      }
-    }
-    if observation.hasDetail { keep(detail, of: reference) }
+    unsafe match.complete(slot, reference)
+    if observation.hasDetail { keep(supplement.detail, of: reference) }
     unsafe index[Int(position)] = tag << 32 | UInt64(reference.rawValue)
     statistics.active &+= 1
     statistics.created &+= 1
@@ -190,8 +208,8 @@ internal import CShims
   }
 
   @inline(__always)
-  private mutating func keep(_ detail: PlacedDetail, of reference: SlotReference) {
-    unsafe self.detail(reference).initialize(to: detail.value)
+  private mutating func keep(_ detail: PacketDetail, of reference: SlotReference) {
+    unsafe self.detail(reference).initialize(to: detail)
     hasDetails = true
   }
 

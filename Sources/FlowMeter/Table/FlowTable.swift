@@ -24,7 +24,8 @@ internal import Synchronization
     /// How many Flows may be active at once, at most; beyond it the Flow nearest to its end leaves early.
     ///
     /// Default 2 000 000; at least 1, at most 2³⁰. Each stripe has an equal share. Memory follows the Flows there are,
-    /// about 90 octets for one of IPv4 and 130 for one of IPv6; a ``PacketDetail`` takes 32 more.
+    /// about 90 octets for one of IPv4 and 130 for one of IPv6; a ``PacketDetail`` takes 32 more, MPLS labels
+    /// 48.
     public var maxFlows = 2_000_000
 
     /// How many entries the index has at the start, all stripes together; it doubles by itself when it is five eighths
@@ -143,7 +144,7 @@ internal import Synchronization
     _ counts: UnsafeMutableBufferPointer<Int32>
   ) {
     for i in 0..<batch.count {
-      let hash = hash.hash(batch[i].key)
+      let hash = hash.hash(batch[i].key, batch.supplement(of: i).labels)
       unsafe hashes[i] = hash
       unsafe counts[stripe(hash) + 1] += 1
       unsafe cshims_prefetch(hintAddress(hash))
@@ -209,7 +210,7 @@ internal import Synchronization
         let before = store.statistics
         while place < end {
           let i = unsafe Int(order[place])
-          store.update(batch[i], batch.placedDetail(of: i), hash: unsafe hashes[i])
+          store.update(batch[i], batch.supplement(of: i), hash: unsafe hashes[i])
           place += 1
         }
         result.add(from: before, to: store.statistics)
@@ -266,22 +267,24 @@ extension FlowTable {
   /// What the table holds and did: the sum over the stripes, each at its own moment.
   public var statistics: FlowTableStatistics {
     var sum = FlowTableStatistics()
-    var hasDetails = false
+    var (hasDetails, hasLabels) = (false, false)
     for stripe in 0..<stripeCount {
       unsafe stripes[stripe].withLock {
         sum.add($0.statistics)
         sum.waiting += $0.ended.count
         sum.indexEntries += Int($0.mask + 1)
         hasDetails = hasDetails || $0.hasDetails
+        hasLabels = hasLabels || $0.hasLabels
       }
     }
-    sum.memory = sum.indexMemory + ipv4.memory(hasDetails: hasDetails) + ipv6.memory(hasDetails: hasDetails)
+    for pool in [ipv4, ipv6] { sum.memory += pool.memory(hasDetails: hasDetails, hasLabels: hasLabels) }
+    sum.memory += sum.indexMemory
     return sum
   }
 
-  /// Where in the index of its stripe the lookup of a key begins.
-  public func bucket(of key: borrowing FlowKey) -> UInt64 {
-    let hash = hash.hash(key)
+  /// Where in the index of its stripe the lookup of a Flow begins.
+  public func bucket(of record: FlowRecord) -> UInt64 {
+    let hash = hash.hash(record.key, record.labels)
     return unsafe UInt64(UInt32(truncatingIfNeeded: hash)) & cshims_load_hint(maskHints + stripe(hash))
   }
 

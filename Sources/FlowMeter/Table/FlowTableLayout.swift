@@ -31,10 +31,13 @@ extension FlowTable {
   /// - Parameters:
   ///   - version: of all Flows; tables of both take what is in between.
   ///   - hasDetails: whether Flows have a ``PacketDetail``.
-  public static func mostMemory(_ configuration: Configuration, _ version: IPVersion, hasDetails: Bool) -> Int {
+  ///   - hasLabels: whether Flows have MPLS labels.
+  public static func mostMemory(
+    _ configuration: Configuration, _ version: IPVersion, hasDetails: Bool, hasLabels: Bool = false
+  ) -> Int {
     let layout = FlowTableLayout(maxFlows: configuration.maxFlows)
     let stride = version == .v4 ? MemoryLayout<FlowSlot>.stride : MemoryLayout<FlowSlotIPv6>.stride
-    let flow = SlotPool.memory(stride: stride, hasDetails: hasDetails)
+    let flow = SlotPool.memory(stride: stride, hasDetails: hasDetails, hasLabels: hasLabels)
     let stripe = layout.indexLength * MemoryLayout<UInt64>.stride + (layout.capacity + layout.patience) * flow
     return layout.stripeCount * stripe
   }

@@ -27,7 +27,7 @@ public struct FlowTableStatistics: Sendable {
   /// The memory of those. Bytes.
   public var indexMemory: Int { indexEntries * MemoryLayout<UInt64>.stride }
   /// Memory in use for the index and for Flows, now and at any time before: none is given back. Bytes; where any Flow
-  /// had a ``PacketDetail``, as if all had.
+  /// had a ``PacketDetail`` or labels, as if all had.
   public var memory = 0
 
   public init() {}

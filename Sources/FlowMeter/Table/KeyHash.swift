@@ -43,13 +43,31 @@ struct KeyHash: Sendable {
     return Self.fold(head ^ seeds.1, middle ^ seeds.2) ^ Self.fold(tail ^ seeds.3, head &+ middle ^ seeds.0)
   }
 
+  /// - Parameter labels: read where the key says that there are some.
   @inline(__always)
-  func hash(_ key: borrowing FlowKey) -> UInt64 {
-    key.version == .v4
-      ? hash(key.ipv4Word, key.transportWord, key.linkWord)
-      : hash(
-        key.source.high, key.source.low, key.destination.high, key.destination.low,
-        key.transportWord, key.linkWord)
+  func hash(_ key: borrowing FlowKey, _ labels: @autoclosure () -> MPLSLabelStack) -> UInt64 {
+    let (transport, link) = (key.transportWord, key.linkWord)
+    return switch FlowKey.Form(transportWord: transport) {
+    case .ipv4: hash(key.ipv4Word, transport, link)
+    case .ipv6:
+      hash(key.source.high, key.source.low, key.destination.high, key.destination.low, transport, link)
+    case .labelled: hash(labelled: key, labels())
+    }
+  }
+
+  @inline(never)
+  private func hash(labelled key: borrowing FlowKey, _ labels: MPLSLabelStack) -> UInt64 {
+    let (transport, link) = (key.transportWord, key.linkWord)
+    let unlabelled =
+      key.version == .v4
+      ? hash(key.ipv4Word, transport, link)
+      : hash(key.source.high, key.source.low, key.destination.high, key.destination.low, transport, link)
+    return hash(unlabelled, labels)
+  }
+
+  /// The hash of a key without its labels, taken on to these.
+  func hash(_ hash: UInt64, _ labels: borrowing MPLSLabelStack) -> UInt64 {
+    labels.reduceKey(hash) { Self.fold($0 ^ seeds.4, $1 ^ seeds.5) }
   }
 
   @inline(__always)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Unsafe: owns three mappings, `capacity` elements each; hands out index ranges that never overlap.
+// Unsafe: owns four mappings, `capacity` elements each; hands out index ranges that never overlap.
 
 internal import CShims
 internal import Glibc
@@ -28,8 +28,8 @@ internal import Synchronization
   deinit { unsafe munmap(base, length) }
 }
 
-/// The memory of all Flows of one IP version: for each a slot of one size, a link and, for those that have one, a
-/// detail; shared by the stripes.
+/// The memory of all Flows of one IP version: for each a slot of one size, a link and, for those that have them, a detail
+/// and labels; shared by the stripes.
 ///
 /// A stripe claims slots by the chunk and keeps those it frees. Slot 0 is never handed out: 0 means none.
 final class SlotPool: Sendable {
@@ -38,6 +38,7 @@ final class SlotPool: Sendable {
   private let slots: Reservation
   private let links: Reservation
   private let detailed: Reservation
+  private let labelled: Reservation
   private let claimed = Atomic<Int>(1)
   private let capacity: Int
   private let stride: Int
@@ -48,6 +49,7 @@ final class SlotPool: Sendable {
     slots = try Reservation(bytes: (capacity + 1) * stride, hugePages: true)
     links = try Reservation(bytes: (capacity + 1) * MemoryLayout<UInt32>.stride)
     detailed = try Reservation(bytes: (capacity + 1) * MemoryLayout<PacketDetail>.stride, hugePages: true)
+    labelled = try Reservation(bytes: (capacity + 1) * MemoryLayout<MPLSLabelStack>.stride, hugePages: true)
   }
 
   var base: UnsafeMutableRawPointer { unsafe slots.base }
@@ -56,15 +58,20 @@ final class SlotPool: Sendable {
   var details: UnsafeMutablePointer<PacketDetail> {
     unsafe detailed.base.assumingMemoryBound(to: PacketDetail.self)
   }
+  /// Touched for Flows that have labels, and no others.
+  var labels: UnsafeMutablePointer<MPLSLabelStack> {
+    unsafe labelled.base.assumingMemoryBound(to: MPLSLabelStack.self)
+  }
 
   /// What is in use of it, bytes.
-  func memory(hasDetails: Bool) -> Int {
-    (claimed.load(ordering: .relaxed) - 1) * Self.memory(stride: stride, hasDetails: hasDetails)
+  func memory(hasDetails: Bool, hasLabels: Bool) -> Int {
+    (claimed.load(ordering: .relaxed) - 1) * Self.memory(stride: stride, hasDetails: hasDetails, hasLabels: hasLabels)
   }
 
   /// What one Flow takes, bytes.
-  static func memory(stride: Int, hasDetails: Bool) -> Int {
+  static func memory(stride: Int, hasDetails: Bool, hasLabels: Bool) -> Int {
     stride + MemoryLayout<UInt32>.stride + (hasDetails ? MemoryLayout<PacketDetail>.stride : 0)
+      + (hasLabels ? MemoryLayout<MPLSLabelStack>.stride : 0)
   }
 
   /// The next chunk of slots that nobody has had.

@@ -31,7 +31,7 @@ struct FlowsDump: ~Copyable {
     hasMore = table.copyActive(&visit, into: &buffer)
     var text = ""
     for i in 0..<min(buffer.count, limit - count) {
-      text += line(buffer[i], bucket: table.bucket(of: buffer[i].key), at: now)
+      text += line(buffer[i], bucket: table.bucket(of: buffer[i]), at: now)
     }
     buffer.removeAll()
     return text

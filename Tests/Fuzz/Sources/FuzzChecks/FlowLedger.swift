@@ -2,6 +2,17 @@
 
 public import FlowMeter
 
+/// What tells Flows apart: the key, and of the labels that it counts label and S bit.
+private struct LabelledKey: Hashable {
+  let key: FlowKey
+  let labels: [UInt32]
+
+  init(_ record: FlowRecord) {
+    key = record.key
+    labels = (0..<Int(key.recordedLabels)).map { record.labels.section($0) & 0xffff_fff1 }
+  }
+}
+
 /// Keeps account of the Flow Records that a table gives out, and traps where the sums do not add up.
 public struct FlowLedger {
   /// What the records taken so far counted.
@@ -24,9 +35,11 @@ public struct FlowLedger {
     _ body: (borrowing FlowRecordBuffer) -> Void = { _ in }
   ) {
     sweep(table, at: now, everything: false, into: &buffer, body)
-    var keys: Set<FlowKey> = []
+    var keys: Set<LabelledKey> = []
     sweep(table, at: now, everything: true, into: &buffer) { records in
-      for i in 0..<records.count { require(keys.insert(records[i].key).inserted, "a Flow was in the table twice") }
+      for i in 0..<records.count {
+        require(keys.insert(LabelledKey(records[i])).inserted, "a Flow was in the table twice")
+      }
       body(records)
     }
   }
@@ -47,6 +60,7 @@ public struct FlowLedger {
 
   private mutating func add(_ record: FlowRecord, isForced: Bool) {
     require(record.packets > 0, "a record without packets")
+    require(record.labels.depth >= UInt32(record.key.recordedLabels), "more labels than the stack had")
     // The fuzzer makes the one of the other; both are of the first packet.
     let port = record.detail.egressPhysicalInterface
     require(port == 0 || port == record.egressInterface, "a Flow has the detail of another")

@@ -5,7 +5,8 @@ internal import FuzzChecks
 
 /// One input of fuzz-decoder: packets through a batch into a small table, whose Flows are taken out now and then.
 ///
-///     octet 0       link type of all packets that name none, by its place in `linkTypes`
+///     octet 0       link type of all packets that name none, by its place in `linkTypes`, over which it goes as often as
+///                   MPLS labels are recorded
 ///     octet 1       settings: bit 0 fragments are not tracked; 1 a session of our own export is known;
 ///                   2-3 place in `tableSizes`; 4-5 place in `timeouts`; 6 Flows are active at the end; 7 interfaces
 ///                   are a bridge's ports, too, and tell the direction
@@ -43,7 +44,8 @@ struct DecoderRun: ~Copyable {
 
   init(_ input: UnsafeRawBufferPointer) {
     reader = unsafe InputReader(input)
-    defaultLinkType = Self.linkType(reader.octet() ?? 0)
+    let link = reader.octet() ?? 0
+    defaultLinkType = Self.linkType(link)
     let settings = reader.octet() ?? 0
     endsWithActiveFlows = settings & 64 != 0
     hasDetails = settings & 128 != 0
@@ -60,7 +62,9 @@ struct DecoderRun: ~Copyable {
     table = try! FlowTable(configuration)
     ledger = FlowLedger(expiration)
     batch = PacketBatch(
-      fragments: settings & 1 == 0 ? .track : .zero, ownSessions: settings & 2 == 0 ? nil : Self.makeOwnSessions(),
+      fragments: settings & 1 == 0 ? .track : .zero,
+      recordedLabels: min(Int(link) / Self.linkTypes.count, MPLSLabelStack.mostEntries),
+      ownSessions: settings & 2 == 0 ? nil : Self.makeOwnSessions(),
       hashSeed: 1)
   }
 
