@@ -8,7 +8,7 @@ internal import Glibc
 final class FlowPrinter: FlowRecordConsumer {
   private var json: FlowJSONEncoder?
   private let eventJSON: NATEventJSONEncoder
-  private var table = FlowTableText()
+  private var table: FlowTableText
   /// Not printed yet: what one pass brings is printed in the order of time.
   private var records: [FlowRecord] = []
   private var events: [NATEvent] = []
@@ -17,8 +17,11 @@ final class FlowPrinter: FlowRecordConsumer {
   private let onClosed: (SystemError) -> Void
   private var isClosed = false
 
-  /// - Parameter json: prints JSON with these numbers for NAT events; nil prints text.
-  init(json: NATEventCodes?, onClosed: @escaping (SystemError) -> Void) {
+  /// - Parameters:
+  ///   - json: prints JSON with these numbers for NAT events; nil prints text.
+  ///   - showsLabels: whether the text has MPLS labels.
+  init(json: NATEventCodes?, showsLabels: Bool, onClosed: @escaping (SystemError) -> Void) {
+    table = FlowTableText(showsLabels: showsLabels)
     self.json = json.map { _ in FlowJSONEncoder() }
     eventJSON = NATEventJSONEncoder(json ?? .rfc8158)
     self.onClosed = onClosed
@@ -67,8 +70,32 @@ struct FlowTableText {
   /// Numbers stand to the right.
   private static let rightAligned: Set<Int> = [1, 5, 6, 8, 9, 10]
 
+  /// Where the labels stand, if they are shown.
+  private static let labelsColumn = 11
+
+  private let showsLabels: Bool
   private var widths = [23, 7, 5, 21, 21, 7, 7, 6, 3, 2, 4, 6]
   private var hasHeading = false
+
+  init(showsLabels: Bool = false) {
+    self.showsLabels = showsLabels
+    if showsLabels { widths.insert(6, at: Self.labelsColumn) }
+  }
+
+  /// From the top; behind a plus how many there were that are not recorded.
+  private static func labels(_ record: FlowRecord) -> String {
+    let recorded = Int(record.key.recordedLabels)
+    guard recorded > 0 else { return "-" }
+    let labels = (0..<recorded).map { "\(record.labels.section($0) >> 4)" }.joined(separator: "/")
+    let others = Int(record.labels.depth) - recorded
+    return others == 0 ? labels : "\(labels)+\(others)"
+  }
+
+  private var heading: [String] {
+    var heading = Self.heading
+    if showsLabels { heading.insert("LABELS", at: Self.labelsColumn) }
+    return heading
+  }
 
   private static func row(_ record: FlowRecord) -> [String] {
     let key = record.key
@@ -88,7 +115,8 @@ struct FlowTableText {
 
   mutating func text(of records: [FlowRecord]) -> String {
     var rows = records.map(Self.row)
-    if !hasHeading { rows.insert(Self.heading, at: 0) }
+    if showsLabels { for i in rows.indices { rows[i].insert(Self.labels(records[i]), at: Self.labelsColumn) } }
+    if !hasHeading { rows.insert(heading, at: 0) }
     hasHeading = true
     for row in rows {
       for (column, text) in row.enumerated() { widths[column] = max(widths[column], text.count) }

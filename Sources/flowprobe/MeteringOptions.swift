@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import ArgumentParser
+internal import FlowExport
 public import FlowMeter
 
 /// Where packets come from and how they become flows.
@@ -74,6 +75,14 @@ struct MeteringOptions: ParsableArguments {
   @Flag(help: "Record the user whose socket sent a flow's first packet; only with --nflog.")
   var uid = false
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Tell flows apart by their MPLS labels too, and record so many entries of a label stack, 1 to 10; 0 is none. With \
+      NetFlow v9, Logstash drops the template of labelled flows, but for --profile logstash.
+      """, valueName: "entries"))
+  var mpls = ExportConfiguration().recordedLabels
+
   @OptionGroup(title: "Selection options") var selection: SelectionOptions
 
   func validate() throws {
@@ -85,6 +94,7 @@ struct MeteringOptions: ParsableArguments {
     try Self.check("--active-timeout", activeTimeout, 1...86_400)
     try Self.check("--inactive-timeout", inactiveTimeout, 1...86_400)
     try Self.check("--maxflows", maxflows, 1...1 << 30)
+    try Self.check("--mpls", mpls, 0...MPLSLabelStack.mostEntries)
     try Self.check("--hashsize", hashsize, 0...1 << 30)
     _ = try meteringProcessors()
   }

@@ -59,8 +59,9 @@ class Decoder:
     `flows` and `options` hold its data records, `violations` what is wrong.
     """
 
-    def __init__(self, protocol):
+    def __init__(self, protocol, labels=False):
         self.protocol = protocol
+        self.labels = labels            # whether those of MPLS are asked for
         self.ipfix = protocol == "ipfix"
         self.templates, self.flows, self.options, self.violations = {}, [], [], []
         self.messages = 0
@@ -182,7 +183,7 @@ class Decoder:
         if known.layout() != template.layout():
             self.violation(f"template {template.identifier} changed its layout")
         if known is template:
-            for text in wire_rules.template_violations(template, self.protocol):
+            for text in wire_rules.template_violations(template, self.protocol, self.labels):
                 self.violation(f"template {template.identifier}: {text}")
 
     def _data_set(self, identifier, body, header):

@@ -9,7 +9,8 @@ LONGEST_DATAGRAM = 1420
 # Logstash's codec discards a whole template for one element it does not know.
 HIGHEST_ELEMENT = 433
 REVERSE = 29305                     # RFC 5103, the one enterprise number it knows
-UNKNOWN_IN_V9 = {*range(70, 80), 87, 88, 90, 91, 100, *range(102, 105)}
+LABELS = range(70, 80)              # of flows whose MPLS labels are recorded, which an operator asks for
+UNKNOWN_IN_V9 = {*LABELS, 87, 88, 90, 91, 100, *range(102, 105)}
 
 LENGTHS = {
     1: 8, 2: 8,                     # counters never wrap
@@ -24,8 +25,8 @@ V9_ONLY = {21, 22}
 ENDED_TOTALS = {85, 86}             # goflow2 and ElastiFlow read total counters as 0
 
 
-def template_violations(template, protocol):
-    """What is wrong with a template; yields texts."""
+def template_violations(template, protocol, labels=False):
+    """What is wrong with a template, in which labels are expected or not; yields texts."""
     if template.identifier < 256:
         yield "identifier below 256"
     if not template.fields or template.least_length == 0:
@@ -40,7 +41,7 @@ def template_violations(template, protocol):
         seen.add((enterprise, identifier))
         if identifier > HIGHEST_ELEMENT or enterprise not in (0, REVERSE):
             yield f"element {name} is not known to every collector"
-        if protocol == "v9" and identifier in UNKNOWN_IN_V9:
+        if protocol == "v9" and identifier in UNKNOWN_IN_V9 and not (labels and identifier in LABELS):
             yield f"element {name} in v9"
         if LENGTHS.get(identifier, length) != length:
             yield f"element {name} has {length} octets"

@@ -61,6 +61,20 @@ struct FieldProfileTests {
         == [323, 8, 12, 225, 226, 7, 11, 227, 228, 4, 230])
   }
 
+  @Test("of MPLS, Logstash gets no labels in v9, and the module has no depth of the stack")
+  func labels() {
+    func ids(_ dialect: FieldDialect, _ profile: FieldProfile) -> ArraySlice<UInt16> {
+      let ids = FlowShape(Sample.labelled(2)).fields(for: dialect, labels: 2, profile.rules).map(\.id)
+      return ids[(ids.firstIndex(of: dialect == .ipfix ? 136 : 5)! + 1)...]
+    }
+    #expect(ids(.ipfix, .generic) == [200, 202, 70, 71])
+    #expect(ids(.netFlow9, .generic) == [200, 202, 70, 71])
+    #expect(ids(.ipfix, .logstash) == [200, 202, 70, 71])
+    #expect(ids(.netFlow9, .logstash) == [200, 202])
+    #expect(ids(.ipfix, .iptNetFlow) == [200, 70, 71])
+    #expect(ids(.netFlow9, .iptNetFlow) == [200, 70, 71])
+  }
+
   @Test("by the RFCs there is no next hop that nobody knows, and a VLAN once")
   func rfc() {
     #expect(

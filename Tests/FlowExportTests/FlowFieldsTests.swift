@@ -29,6 +29,10 @@ struct FlowFieldsTests {
     281: ("postNATSourceIPv6Address", 16), 282: ("postNATDestinationIPv6Address", 16), 295: ("IPSecSPI", 4),
     371: ("userName", 16), 9: ("sourceIPv4PrefixLength", 1),
     13: ("destinationIPv4PrefixLength", 1), 48: ("samplerId", 1), 302: ("selectorId", 8),
+    70: ("mplsTopLabelStackSection", 3), 71: ("mplsLabelStackSection2", 3), 72: ("mplsLabelStackSection3", 3),
+    73: ("mplsLabelStackSection4", 3), 74: ("mplsLabelStackSection5", 3), 75: ("mplsLabelStackSection6", 3),
+    76: ("mplsLabelStackSection7", 3), 77: ("mplsLabelStackSection8", 3), 78: ("mplsLabelStackSection9", 3),
+    79: ("mplsLabelStackSection10", 3), 200: ("mplsTopLabelTTL", 1), 202: ("mplsLabelStackDepth", 4),
   ]
   /// Of the options records.
   private static let optionsRegistry: [UInt16: (String, Int)] = [
@@ -94,10 +98,15 @@ struct FlowFieldsTests {
     #expect(OptionsKind.allCases.flatMap(\.fields).map(\.id).max()! <= 433)
   }
 
-  @Test("v9 has none of the elements that lose the template there")
+  @Test("v9 has none of the elements that lose the template there, but of flows whose MPLS labels are recorded")
   func forbiddenInNetFlow9() {
     let forbidden = Set<UInt16>(70...79).union([87, 88, 90, 91, 100, 102, 103, 104])
-    #expect(FlowFields.list().filter(\.isInNetFlow9).allSatisfy { !forbidden.contains($0.id) })
+    let labelled = Set(FlowFields.labelStack(10).map(\.id))
+    #expect(FlowFields.list().filter(\.isInNetFlow9).allSatisfy { !forbidden.subtracting(labelled).contains($0.id) })
+    for record in Sample.everyDetailedShape where record.key.recordedLabels == 0 {
+      let ids = FlowShape(record).fields(for: .netFlow9, labels: 10).map(\.id)
+      if !forbidden.isDisjoint(with: ids) { Issue.record("\(ids)") }
+    }
     #expect(OptionsKind.allCases.flatMap(\.fields).allSatisfy { !forbidden.contains($0.id) })
   }
 
@@ -216,7 +225,7 @@ struct FlowFieldsTests {
   @Test("records of 240 shapes find 240 templates")
   func shapes() {
     #expect(Set(Sample.everyShape.map { FlowShape($0) }).count == 240)
-    #expect(Set(Sample.everyDetailedShape.map { FlowShape($0) }).count == 64 * 240)
+    #expect(Set(Sample.everyDetailedShape.map { FlowShape($0) }).count == 128 * 240)
     #expect(Sample.everyDetailedShape.allSatisfy { Int(FlowShape($0).rawValue) < FlowShape.count })
     let aggregated = Sample.everyShape.map { record in
       var record = record
@@ -254,6 +263,30 @@ struct FlowFieldsTests {
         + #""flowStartMilliseconds":"2023-11-14T22:13:20.123Z","flowEndMilliseconds":"2023-11-14T22:13:22.456Z","#
         + #""protocolIdentifier":6,"ipClassOfService":16,"flowEndReason":3}"#)
     #expect(encoder.encode(Sample.tcp) == text)
+  }
+
+  @Test("a labelled flow has the top label's TTL, the stack's depth and the entries, in front of the direction")
+  func labels() {
+    let record = Sample.ipv4(.hip) {
+      $0.key.recordedLabels = 2
+      $0.direction = .ingress
+    }
+    func ids(_ dialect: FieldDialect, _ labels: Int) -> [UInt16] {
+      FlowShape(record).fields(for: dialect, labels: labels).map(\.id)
+    }
+    #expect(ids(.ipfix, 1).suffix(5) == [136, 200, 202, 70, 61])
+    #expect(ids(.netFlow9, 3).suffix(7) == [5, 200, 202, 70, 71, 72, 61])
+    #expect(ids(.ipfix, 10).suffix(13) == [200, 202] + Array(70...79) + [61])
+  }
+
+  @Test("a labelled flow's JSON has the entries that are recorded, as three octets each")
+  func labelsJSON() {
+    var encoder = FlowJSONEncoder()
+    let tail = #","mplsTopLabelTTL":63,"mplsLabelStackDepth":3,"mplsTopLabelStackSection":"00010a","#
+    #expect(encoder.encode(Sample.labelled(2)).hasSuffix(tail + #""mplsLabelStackSection2":"000110"}"#))
+    #expect(
+      encoder.encode(Sample.labelled(3)).hasSuffix(
+        tail + #""mplsLabelStackSection2":"000110","mplsLabelStackSection3":"fffff3"}"#))
   }
 
   @Test("what a source knows beside is in the JSON object too, addresses with colons, the user as a text")

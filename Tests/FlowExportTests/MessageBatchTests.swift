@@ -53,12 +53,12 @@ struct MessageBatchTests {
     run.sendTemplates()
     run.append(Sample.everyDetailedShape)
     run.flush()
-    let (templates, options) = (15_360, 7)
+    let (templates, options) = (30_720, 7)
     let collector = run.collector
     #expect(collector.templates.count == templates + options)
     #expect(collector.problems == [])
     #expect(collector.longest <= 512)
-    #expect(run.carried.flows == 20_480)
+    #expect(run.carried.flows == 40_960)
 
     run.forgetMessages()
     run.sendTemplates()

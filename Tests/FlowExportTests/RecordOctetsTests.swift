@@ -142,6 +142,19 @@ struct RecordOctetsTests {
           Self.ipv6Head + Self.counters + Self.absolute + "8b 00 01" + "00" + "30" + "000000000000000000000000000000"))
   }
 
+  @Test("a labelled flow has sections of three octets; behind the bottom of the stack they are zero")
+  func labels() {
+    for (dialect, head) in [
+      (FieldDialect.ipfix, Self.ipv4Head + Self.counters + Self.absolute + "8b 00 01"),
+      (.netFlow9, Self.ipv4Head + Self.counters + Self.upTimes + "8b 00"),
+    ] {
+      let fields = FlowShape(Sample.labelled(3)).fields(for: dialect, labels: 4)
+      var buffer = MessageBuffer(capacity: 256)
+      Template(id: 256, fields: fields).encode(Sample.labelled(3), at: Sample.instant, to: &buffer)
+      #expect(buffer.copy == octets(head + "3f 00000003 00010a 000110 fffff3 000000"))
+    }
+  }
+
   @Test("counters leave with all their 64 bits, times shifted to the wall clock")
   func wide() {
     var record = Sample.ipv4(.hip)

@@ -50,6 +50,15 @@ enum Sample {
     return record
   }
 
+  /// Of labels 16 with EXP 5 and TTL 63, 17, and 1048575 with EXP 1 at the bottom, so many.
+  static func labelled(_ labels: Int) -> FlowRecord {
+    ipv4(.hip) {
+      $0.key.recordedLabels = UInt8(labels)
+      $0.labels = unsafe MPLSLabelStack(
+        octets("00010a3f 00011040 fffff301").span.bytes, at: 0, depth: 3, recorded: labels)
+    }
+  }
+
   static func ipv6(_ number: IPProtocol, _ change: (inout FlowRecord) -> Void = { _ in }) -> FlowRecord {
     ipv4(number) {
       $0.key.version = .v6
@@ -89,7 +98,7 @@ enum Sample {
 
   /// One record of each shape and of everything that a source and the NAT table may know beside.
   static var everyDetailedShape: [FlowRecord] {
-    everyShape.flatMap { record in (0..<64).map { record.detailed($0) } }
+    everyShape.flatMap { record in (0..<128).map { record.detailed($0) } }
   }
 
   /// One record of each shape that packets bring about: flow labels of IPv6, TCP options of TCP, no inner tag alone.
@@ -179,6 +188,7 @@ extension FlowRecord {
     if bits & 8 != 0 { record.direction = .ingress }
     if bits & 16 != 0 { record.detail.userID = 0 }
     if bits & 32 != 0 { record.detail.mark = 1 }
+    if bits & 64 != 0 { record.key.recordedLabels = 1 }
     return record
   }
 

@@ -91,10 +91,11 @@ struct FlowTableTests {
   @Test("the memory of a full table is known before: all that it may hold, and no less than it takes")
   func mostMemory() throws {
     var configuration = FlowTable.Configuration()
-    // 16 stripes of 262 144 entries, and of 125 000 active and 15 625 ended Flows of 68, 100 or 132 octets each.
+    // 16 stripes of 262 144 entries, and of 125 000 active and 15 625 ended Flows of 68, 100, 132 or 180 octets each.
     #expect(FlowTable.mostMemory(configuration, .v4, hasDetails: false) == 186_554_432)
     #expect(FlowTable.mostMemory(configuration, .v6, hasDetails: false) == 258_554_432)
     #expect(FlowTable.mostMemory(configuration, .v6, hasDetails: true) == 330_554_432)
+    #expect(FlowTable.mostMemory(configuration, .v6, hasDetails: true, hasLabels: true) == 438_554_432)
     configuration.maxFlows = 3000
     let table = try FlowTable(configuration)
     var batch = PacketBatch()

@@ -28,10 +28,10 @@ struct CheckTests {
   func netFlow5() throws {
     let dest = "--dest 192.0.2.1"
     #expect(
-      try findings("--nflog 5 \(dest) --protocol 5 --mac --mark --uid --nat-fields", ipv6: ["'eth0'"]) == [
+      try findings("--nflog 5 \(dest) --protocol 5 --mac --mark --uid --mpls 2 --nat-fields", ipv6: ["'eth0'"]) == [
         .notice(
-          "NetFlow v5 does not carry MAC addresses (--mac), the mark (--mark), the user (--uid), translated addresses of"
-            + " flows (--nat-fields); --protocol 10 does"),
+          "NetFlow v5 does not carry MAC addresses (--mac), the mark (--mark), the user (--uid), MPLS labels (--mpls),"
+            + " translated addresses of flows (--nat-fields); --protocol 10 does"),
         .notice(
           "NetFlow v5 carries no IPv6, which 'eth0' has: those flows are metered and not exported; --protocol 9 or 10"
             + " carries them"),

@@ -48,6 +48,21 @@ struct FlowTableTextTests {
     #expect(table.text(of: [tcp]) == row)
   }
 
+  @Test("where labels are recorded, a column has them from the top, and how many more there were")
+  func labels() {
+    func shown(_ recorded: Int) -> Substring? {
+      var table = FlowTableText(showsLabels: true)
+      let flow = record(.udp, "192.0.2.1", "192.0.2.2") {
+        let entries: [UInt8] = [0, 1, 0, 64, 0, 1, 0x10, 64, 0xff, 0xff, 0xf1, 64]
+        $0.key.recordedLabels = UInt8(recorded)
+        if recorded > 0 { $0.labels = unsafe MPLSLabelStack(entries.span.bytes, at: 0, depth: 3, recorded: recorded) }
+      }
+      let lines = table.text(of: [flow]).split(separator: "\n").map { $0.split(separator: " ") }
+      return lines[0].firstIndex(of: "LABELS").map { lines[1][$0 + 1] }
+    }
+    #expect([0, 1, 3].map(shown) == ["-", "16+2", "16/17/1048575"])
+  }
+
   @Test("every row of a wide column is as wide, and stays so")
   func widening() {
     var table = FlowTableText()

@@ -25,6 +25,7 @@ struct OptionsTests {
     #expect(options.maxflows == 2_000_000)
     #expect(options.fragments == .track)
     #expect(options.details == RecordedDetails())
+    #expect(options.mpls == 0)
     #expect(meter.filter.expression == "")
     #expect(meter.export.dest == [])
     #expect(meter.export.exportProtocol == .ipfix)
@@ -69,9 +70,10 @@ struct OptionsTests {
     #expect(mac.details == RecordedDetails(hardwareAddresses: true))
     #expect(try metering("--nflog 1 --mark")?.metering.details == RecordedDetails(mark: true))
     #expect(try metering("--nflog 1 --uid")?.metering.details == RecordedDetails(userID: true))
-    let file = try #require(try metering("-r file.pcap --mac"))
+    let file = try #require(try metering("-r file.pcap --mac --mpls 10"))
     let configuration = try file.configuration
     #expect(configuration.details == RecordedDetails(hardwareAddresses: true))
+    #expect(configuration.export.recordedLabels == 10)
   }
 
   @Test("a file is read with -r or --read, and printed as JSON on request", arguments: ["-r", "--read"])

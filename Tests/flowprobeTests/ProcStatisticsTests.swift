@@ -117,9 +117,13 @@ struct ProcStatisticsTests {
     var rates = StatisticsSample.rates
     rates.sources = ["eth0": 40]
     let lines = lines(statistics, rates)
-    #expect(lines[0] == "flowprobe 0.1.0, srcversion 0123456789ABCDEF; dir mac nel promisc+mpls vlan")
+    #expect(lines[0] == "flowprobe 0.1.0, srcversion 0123456789ABCDEF; dir mac nel promisc vlan")
     #expect(lines.contains("Promisc hack is enabled (observed 20 packets, discarded 3)."))
     #expect(lines.filter { $0.hasPrefix("cpu") && !$0.hasPrefix("cpu#") } == [])
+    statistics.program.export.recordedLabels = 3
+    #expect(
+      self.lines(statistics, rates)[0]
+        == "flowprobe 0.1.0, srcversion 0123456789ABCDEF; dir mac nel promisc+mpls vlan")
   }
 
   @Test("each loss stands in its column")

@@ -51,6 +51,7 @@ struct RefusalTests {
       ("-i eth0 --control-group=", "Missing value for '--control-group"),
       ("-i eth0 --stat-dir=", "Missing value for '--stat-dir"),
       ("-i eth0 --sampler d:1", "cannot sample flows by 'd:1'; write deterministic:N, random:N or hash:N, with N"),
+      ("-i eth0 --mpls 11", "--mpls 11 is out of range; give 0 to 10."),
       ("-i eth0 --packet-sampling 1", "--packet-sampling 1 is out of range; give 2 to 16383."),
       ("-i eth0 --packet-sampling 16384", "--packet-sampling 16384 is out of range; give 2 to 16383."),
       (

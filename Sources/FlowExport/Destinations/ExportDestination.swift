@@ -71,6 +71,18 @@ public enum DestinationEntry: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// Changes how the one, or each of the group's members, is exported to.
+  public mutating func configure(_ change: (inout ExportConfiguration) -> Void) {
+    switch self {
+    case .destination(var destination):
+      change(&destination.configuration)
+      self = .destination(destination)
+    case .group(var group):
+      for i in group.members.indices { change(&group.members[i].configuration) }
+      self = .group(group)
+    }
+  }
+
   /// What statistics and messages call it.
   public var description: String {
     switch self {

@@ -82,7 +82,8 @@ extension ExportConfiguration {
   func makeEncoder() -> any MessageEncoder {
     let templates = TemplateConfiguration(
       domain: observationDomain, refreshRate: refreshRate, refreshInterval: Int64(timeoutRate) * 60_000,
-      natEventCodes: natEventCodes, sampling: sampling, rules: profile.rules, hasOptions: records.contains(.options))
+      natEventCodes: natEventCodes, recordedLabels: recordedLabels, sampling: sampling, rules: profile.rules,
+      hasOptions: records.contains(.options))
     return switch exportProtocol {
     case .netFlow5:
       NetFlow5Encoder(

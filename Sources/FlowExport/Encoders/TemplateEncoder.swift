@@ -12,6 +12,8 @@ struct TemplateConfiguration: Sendable {
   /// Milliseconds between two refreshes of the templates.
   var refreshInterval: Int64
   var natEventCodes: NATEventCodes
+  /// How many label stack sections the records of labelled Flows have.
+  var recordedLabels: Int
   /// Where something is sampled, records have the number of the sampler, and options tell of it.
   var sampling: Sampling?
   /// What the destination's profile changes of the fields.
@@ -86,7 +88,9 @@ final class TemplateEncoder: MessageEncoder {
   private func addTemplate(
     for shape: FlowShape, at instant: ExportInstant, to batch: inout MessageBatch
   ) -> Int {
-    let fields = shape.fields(for: format.dialect, isSampled: configuration.sampling != nil, configuration.rules)
+    let fields = shape.fields(
+      for: format.dialect, isSampled: configuration.sampling != nil, labels: configuration.recordedLabels,
+      configuration.rules)
     let template = Template(id: takeTemplateID(), fields: fields)
     announce(template, at: instant, to: &batch)
     return pendingSets.add(template, shape)

@@ -44,6 +44,9 @@ public struct ExportConfiguration: Hashable, Sendable {
   /// Which numbers stand for NAT events. Default those of RFC 8158.
   public var natEventCodes = NATEventCodes.rfc8158
 
+  /// How many sections of an MPLS label stack the records of labelled Flows have: as many as are metered. Default 0.
+  public var recordedLabels = 0
+
   /// How what is exported was chosen, for collectors to know; nil, the default: it is all.
   public var sampling: Sampling?
 

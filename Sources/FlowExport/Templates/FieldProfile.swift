@@ -25,15 +25,17 @@ public enum FieldProfile: String, CaseIterable, Sendable {
     switch self {
     case .generic: break
     case .iptNetFlow:
-      // It has no translated addresses and no users in flow records, and no counters in NAT events. Lengths, direction,
-      // prefix lengths and the numbers of events stay: there the module contradicts the standards.
-      rules.omittedInNetFlow9 = [32, 225, 226, 227, 228, 281, 282, 371]
-      rules.omittedInIPFIX = [58, 225, 226, 227, 228, 281, 282, 371]
+      // It has no translated addresses, no users and no depth of a label stack in flow records, and no counters in NAT
+      // events. Lengths, direction, prefix lengths and the numbers of events stay: there the module contradicts the
+      // standards.
+      rules.omittedInNetFlow9 = [32, 202, 225, 226, 227, 228, 281, 282, 371]
+      rules.omittedInIPFIX = [58, 202, 225, 226, 227, 228, 281, 282, 371]
       rules.omittedOfNATEvents = [231, 232, 298, 299]
       rules.omitsEnterpriseElements = true
     case .logstash:
       // Its codec drops the template of an element that it does not know, and the registry's are all it knows.
       rules.omitsEnterpriseElements = true
+      rules.omittedInNetFlow9 = Set(70...79)
     case .nfdump, .goflow2:
       // Type and code of ICMP they take from 32, and not from the port. Beside that they read the generic fields, or pass
       // over them.

@@ -24,8 +24,9 @@ extension FlowFields {
     let (rules, hasNetFlow9) = (profile.rules, profile.suits(.netFlow9))
     var list = FieldList()
     for shape in FlowShape.fullest {
-      list.add(shape.fields(for: .ipfix, isSampled: true, rules), to: [.ipfix])
-      if hasNetFlow9 { list.add(shape.fields(for: .netFlow9, isSampled: true, rules), to: [.netFlow9]) }
+      for dialect in hasNetFlow9 ? [FieldDialect.ipfix, .netFlow9] : [.ipfix] {
+        list.add(shape.fields(for: dialect, isSampled: true, labels: MPLSLabelStack.mostEntries, rules), to: [dialect])
+      }
     }
     for shape in NATEventShape.allCases {
       list.add(shape.fields(.rfc8158, rules), to: hasNetFlow9 ? [.ipfix, .netFlow9] : [.ipfix])

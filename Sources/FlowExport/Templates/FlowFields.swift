@@ -109,6 +109,26 @@ public enum FlowFields {
   static let etherType: Group = [
     Field(256, "ethernetType") { EtherType.of($0.key.version) }
   ]
+  /// Of as many entries as are recorded, from the top: zeros follow behind the one that has the S bit.
+  static func labelStack(_ labels: Int) -> Group { labelStackTop + labelStackSections.prefix(labels) }
+
+  private static let labelStackTop: Group = [
+    Field(200, "mplsTopLabelTTL") { $0.labels.topTTL },
+    Field(202, "mplsLabelStackDepth", \.labels.depth),
+  ]
+  private static let labelStackSections: Group = [
+    Field(70, "mplsTopLabelStackSection") { LabelStackSection(number: $0.labels.section(0)) },
+    Field(71, "mplsLabelStackSection2") { LabelStackSection(number: $0.labels.section(1)) },
+    Field(72, "mplsLabelStackSection3") { LabelStackSection(number: $0.labels.section(2)) },
+    Field(73, "mplsLabelStackSection4") { LabelStackSection(number: $0.labels.section(3)) },
+    Field(74, "mplsLabelStackSection5") { LabelStackSection(number: $0.labels.section(4)) },
+    Field(75, "mplsLabelStackSection6") { LabelStackSection(number: $0.labels.section(5)) },
+    Field(76, "mplsLabelStackSection7") { LabelStackSection(number: $0.labels.section(6)) },
+    Field(77, "mplsLabelStackSection8") { LabelStackSection(number: $0.labels.section(7)) },
+    Field(78, "mplsLabelStackSection9") { LabelStackSection(number: $0.labels.section(8)) },
+    Field(79, "mplsLabelStackSection10") { LabelStackSection(number: $0.labels.section(9)) },
+  ]
+
   static let direction: Group = [.known(61, "flowDirection", octets: \.direction)]
   /// Of sampled Flows: by which sampler, the one that the options records tell of.
   static let sampler: Group = [samplerID()]

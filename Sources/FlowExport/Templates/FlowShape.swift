@@ -6,13 +6,13 @@ public import FlowMeter
 struct FlowShape: RawRepresentable, Hashable, Sendable {
   /// Bit 0 IPv6; 1 IP options or extension headers; 2 flow label; 3 TCP options; 4 a VLAN tag; 5 a second one;
   /// 6 to 8 the ``Transport``; 9 translated; 10 physical interfaces; 11 MAC addresses; 12 a direction; 13 a user;
-  /// 14 a mark; 15 aggregated addresses.
-  var rawValue: UInt16
+  /// 14 a mark; 15 aggregated addresses; 16 MPLS labels.
+  var rawValue: UInt32
 
   /// What raw values are below.
-  static let count = 1 << 16
+  static let count = 1 << 17
 
-  enum Transport: UInt16, CaseIterable {
+  enum Transport: UInt32, CaseIterable {
     case none, ports, icmp, igmp, ipsec
 
     /// By the protocol whose header was decoded.
@@ -27,11 +27,11 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     }
   }
 
-  init(rawValue: UInt16) { self.rawValue = rawValue }
+  init(rawValue: UInt32) { self.rawValue = rawValue }
 
   @inline(__always)
   init(_ record: borrowing FlowRecord) {
-    var bits: UInt16 = record.key.version == .v4 ? 0 : 1
+    var bits: UInt32 = record.key.version == .v4 ? 0 : 1
     if record.ipOptions != 0 { bits |= 1 << 1 }
     if record.flowLabel != 0 { bits |= 1 << 2 }
     if record.tcpOptions != 0 { bits |= 1 << 3 }
@@ -41,12 +41,13 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
     if record.isTranslated { bits |= 1 << 9 }
     if record.direction != nil { bits |= 1 << 12 }
     if record.sourcePrefixLength | record.destinationPrefixLength != 0 { bits |= 1 << 15 }
+    if record.key.recordedLabels != 0 { bits |= 1 << 16 }
     if !record.detail.isEmpty { bits |= Self.bits(of: record.detail) }
     rawValue = bits | Transport(record.key.protocol).rawValue << 6
   }
 
-  private static func bits(of detail: PacketDetail) -> UInt16 {
-    var bits: UInt16 = 0
+  private static func bits(of detail: PacketDetail) -> UInt32 {
+    var bits: UInt32 = 0
     if detail.ingressPhysicalInterface | detail.egressPhysicalInterface != 0 { bits |= 1 << 10 }
     if !detail.sourceMACAddress.isZero || !detail.destinationMACAddress.isZero { bits |= 1 << 11 }
     if detail.userID != nil { bits |= 1 << 13 }
@@ -59,7 +60,7 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
   static var fullest: [FlowShape] {
     Transport.allCases.flatMap { transport in
       [0, 1].map { version in
-        FlowShape(rawValue: UInt16(count - 1) & ~(7 << 6 | 1) | transport.rawValue << 6 | version)
+        FlowShape(rawValue: UInt32(count - 1) & ~(7 << 6 | 1) | transport.rawValue << 6 | version)
       }
     }
   }
@@ -72,9 +73,10 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
   ///
   /// - Parameters:
   ///   - isSampled: whether Flows or packets are sampled: then records say by which sampler.
+  ///   - labels: how many label stack sections the records of labelled Flows have.
   ///   - rules: what the destination's profile changes.
   func fields(
-    for format: FieldDialect, isSampled: Bool = false, _ rules: FieldRules = FieldRules()
+    for format: FieldDialect, isSampled: Bool = false, labels: Int = 0, _ rules: FieldRules = FieldRules()
   ) -> [Field<FlowRecord>] {
     var fields = isIPv6 ? FlowFields.ipv6 : FlowFields.ipv4
     if has(2) { fields += FlowFields.flowLabel }
@@ -104,6 +106,7 @@ struct FlowShape: RawRepresentable, Hashable, Sendable {
       if has(5), format == .ipfix { fields += FlowFields.innerTag }
     }
     if has(4) || has(11) { fields += FlowFields.etherType }
+    if has(16) { fields += FlowFields.labelStack(labels) }
     if has(12) { fields += FlowFields.direction }
     if isSampled { fields += format == .ipfix ? FlowFields.selector : FlowFields.sampler }
     if has(9) {
@@ -124,15 +127,21 @@ enum FieldDialect: Sendable {
 
 /// Flow Records as JSON objects, by the Information Elements' names.
 public struct FlowJSONEncoder {
-  private var fields: [FlowShape: [Field<FlowRecord>]] = [:]
+  private var fields: [Layout: [Field<FlowRecord>]] = [:]
+
+  /// An object has no more label stack sections than are recorded.
+  private struct Layout: Hashable {
+    let shape: FlowShape
+    let labels: UInt8
+  }
 
   public init() {}
 
   /// The record as one object on one line, with the fields that it would have in IPFIX.
   public mutating func encode(_ record: FlowRecord) -> String {
-    let shape = FlowShape(record)
-    let fields = self.fields[shape] ?? shape.fields(for: .ipfix)
-    self.fields[shape] = fields
+    let layout = Layout(shape: FlowShape(record), labels: record.key.recordedLabels)
+    let fields = self.fields[layout] ?? layout.shape.fields(for: .ipfix, labels: Int(layout.labels))
+    self.fields[layout] = fields
     return "{" + fields.map { "\"\($0.name)\":\($0.json(record))" }.joined(separator: ",") + "}"
   }
 }

@@ -78,6 +78,23 @@ extension MACAddress: WireValue {
   public var json: String { "\"\(text)\"" }
 }
 
+/// An MPLS label stack entry without its TTL: label (20 bits), EXP (3), S (1); three octets, and no number (RFC 7012
+/// section 3.1.13: octetArray), so its JSON is their digits (RFC 7373 section 4.2).
+public struct LabelStackSection: WireValue {
+  public static var wireLength: Int { 3 }
+  public var number: UInt32
+
+  @unsafe public func write(to octets: UnsafeMutableRawPointer) {
+    unsafe UInt16(truncatingIfNeeded: number >> 8).write(to: octets)
+    unsafe UInt8(truncatingIfNeeded: number).write(to: octets + 2)
+  }
+
+  public var json: String {
+    let digits = String(number, radix: 16)
+    return "\"\(String(repeating: "0", count: 2 * Self.wireLength - digits.count) + digits)\""
+  }
+}
+
 /// dateTimeMilliseconds: 64 bits since 1970 (RFC 7011 section 6.1.8).
 extension Timestamp: WireValue {
   public static var wireLength: Int { 8 }

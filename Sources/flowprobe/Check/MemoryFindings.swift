@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FlowExport
 internal import FlowMeter
 
 /// What a full table and the capture buffers take. Bytes.
@@ -16,8 +17,9 @@ extension MemoryNeed {
   init(_ configuration: ProbeConfiguration) {
     flows = configuration.table.maxFlows
     let hasDetails = configuration.details != RecordedDetails() || !configuration.groups.isEmpty
-    ipv4 = FlowTable.mostMemory(configuration.table, .v4, hasDetails: hasDetails)
-    ipv6 = FlowTable.mostMemory(configuration.table, .v6, hasDetails: hasDetails)
+    let hasLabels = configuration.export.recordedLabels > 0
+    ipv4 = FlowTable.mostMemory(configuration.table, .v4, hasDetails: hasDetails, hasLabels: hasLabels)
+    ipv6 = FlowTable.mostMemory(configuration.table, .v6, hasDetails: hasDetails, hasLabels: hasLabels)
     rings = configuration.interfaces.count * configuration.capture.bufferSize
   }
 }

@@ -23,6 +23,7 @@ enum ProtocolFindings {
       if details.hardwareAddresses { lost.append("MAC addresses (--mac)") }
       if details.mark { lost.append("the mark (--mark)") }
       if details.userID { lost.append("the user (--uid)") }
+      if configuration.export.recordedLabels > 0 { lost.append("MPLS labels (--mpls)") }
       if configuration.completesRecords { lost.append("translated addresses of flows (--nat-fields)") }
       var findings: [Finding] = []
       if !lost.isEmpty {

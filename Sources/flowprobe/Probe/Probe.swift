@@ -100,7 +100,8 @@ final class Probe: @unchecked Sendable {
     _ source: any PacketSource, _ configuration: ProbeConfiguration, _ table: FlowTable
   ) -> MeteringProcess {
     MeteringProcess(
-      source: source, table: table, fragments: configuration.fragments, selection: configuration.selection,
+      source: source, table: table, fragments: configuration.fragments,
+      recordedLabels: configuration.export.recordedLabels, selection: configuration.selection,
       ownSessions: configuration.isLive ? ownSessions : nil, clock: configuration.isLive ? clock : nil)
   }
 
@@ -123,7 +124,10 @@ final class Probe: @unchecked Sendable {
   ) -> [any FlowRecordConsumer] {
     let report = report.map { [$0] } ?? []
     guard destinations.isEmpty else { return destinations.map(\.consumer) + report }
-    let printer = FlowPrinter(json: configuration.printsJSON ? configuration.export.natEventCodes : nil) {
+    let printer = FlowPrinter(
+      json: configuration.printsJSON ? configuration.export.natEventCodes : nil,
+      showsLabels: configuration.export.recordedLabels > 0
+    ) {
       [weak self] in self?.outputIsClosed($0)
     }
     return [printer] + report

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FlowExport
 internal import FlowMeter
 internal import FlowNetfilter
 
@@ -28,6 +29,8 @@ extension ProbeConfiguration {
     keep("mac, mark or uid", \.details, old, &fixed)
     keep("mac, mark or uid", \.capture.details, old, &fixed)
     keep("mac, mark or uid", \.nflog.details, old, &fixed)
+    for i in destinations.indices { destinations[i].configure { $0.recordedLabels = old.export.recordedLabels } }
+    keep("mpls", \.export.recordedLabels, old, &fixed)
     keep("fragments", \.fragments, old, &fixed)
     keep("nflog-size", \.nflog.copyLength, old, &fixed)
     keep("nflog-threshold", \.nflog.threshold, old, &fixed)

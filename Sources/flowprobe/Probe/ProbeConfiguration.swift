@@ -82,6 +82,7 @@ struct ProbeConfiguration {
     interfaceIndexRules = try export.interfaceIndexRules()
     self.export = export.configuration(readsFile: metering.read != nil)
     self.export.sampling = sampling
+    self.export.recordedLabels = metering.mpls
     self.export.natEventCodes = netfilter.natevents ?? .rfc8158
     destinations = try export.destinations(self.export)
     printsJSON = options.output.json

@@ -22,7 +22,7 @@ enum ProcStatistics {
     let captures = statistics.meters.filter(\.captures)
     var tags = ["dir", "nel", "vlan"]
     if program.recordsMACAddresses { tags.append("mac") }
-    if !captures.isEmpty { tags.append("promisc+mpls") }
+    if !captures.isEmpty { tags.append(program.export.recordedLabels == 0 ? "promisc" : "promisc+mpls") }
     if program.sampling != nil { tags.append("samp") }
     if program.aggregation != nil { tags.append("aggr") }
     if program.interfaceIndexRules != nil { tags.append("snmp") }
