@@ -126,7 +126,7 @@ extension NetlinkRun {
       var cursor = NetlinkCursor(0..<bytes.byteCount)
       while let message = cursor.nextMessage(in: bytes) {
         let end = message.payload.upperBound
-        let start = min(message.payload.lowerBound + ConntrackMessage.headerLength, end)
+        let start = min(message.payload.lowerBound + NetlinkMessage.netfilterHeaderLength, end)
         guard let kind = ConntrackMessage.kind(message),
           let told = ConntrackMessage(bytes, attributes: start..<end)
         else { continue }
