@@ -9,8 +9,9 @@ internal import Glibc
 public struct CollectorPath: Sendable {
   /// Where messages go; of a name the address that is used first.
   public var remote: String
-  /// The address that they come from, and the interface that has it; nil where none says so.
+  /// The address that they come from.
   public var local: String
+  /// The interface that has it; nil where none says so.
   public var interface: String?
   /// The longest packet that passes, as far as the kernel knows; nil where it does not. Octets.
   public var mtu: Int?

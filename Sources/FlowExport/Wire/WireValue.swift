@@ -82,6 +82,7 @@ extension MACAddress: WireValue {
 /// section 3.1.13: octetArray), so its JSON is their digits (RFC 7373 section 4.2).
 public struct LabelStackSection: WireValue {
   public static var wireLength: Int { 3 }
+  /// Label, EXP and S, in its low 24 bits.
   public var number: UInt32
 
   @unsafe public func write(to octets: UnsafeMutableRawPointer) {

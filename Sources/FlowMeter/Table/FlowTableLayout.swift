@@ -29,6 +29,7 @@ extension FlowTable {
   /// The memory of a table that is full: of all Flows that may be active, and of the ended ones that may wait. Bytes.
   ///
   /// - Parameters:
+  ///   - configuration: the table's.
   ///   - version: of all Flows; tables of both take what is in between.
   ///   - hasDetails: whether Flows have a ``PacketDetail``.
   ///   - hasLabels: whether Flows have MPLS labels.
