@@ -45,6 +45,23 @@ public struct ExportStatistics: Sendable {
 
   public init() {}
 
+  /// Adds what another destination's exporter counted; what is so of a moment stays as it is.
+  public mutating func add(_ other: ExportStatistics) {
+    sent.add(other.sent)
+    messages += other.messages
+    octets += other.octets
+    lost.add(other.lost)
+    errors.merge(other.errors) { $0 + $1 }
+    refusals += other.refusals
+    notRepresentable.add(other.notRepresentable)
+    filtered.add(other.filtered)
+    natEvents.sent += other.natEvents.sent
+    natEvents.lost += other.natEvents.lost
+    natEvents.notRepresentable += other.natEvents.notRepresentable
+    natEvents.filtered += other.natEvents.filtered
+    failedAttempts += other.failedAttempts
+  }
+
   /// Messages that could not be sent, for whatever reason.
   public var failedMessages: UInt64 { errors.values.reduce(0, &+) }
 }

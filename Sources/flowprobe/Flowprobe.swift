@@ -134,10 +134,10 @@ struct Meter: ParsableCommand {
 
   func run() throws {
     try checkCombination()
-    Signals.begin()
     let configuration = try ProbeConfiguration(self)
+    Signals.begin(reloads: configuration.isReloadable)
     if files.check {
-      if Check(configuration).run() { return }
+      if Check(configuration, user: service.user).run() { return }
       throw ExitCode.failure
     }
     let table: FlowTable
@@ -150,8 +150,9 @@ struct Meter: ParsableCommand {
     let succeeded: Bool
     do {
       let service = try Service(service)
-      let probe = try Probe(configuration, table, ProbeOutlets(configuration))
-      try service.confine(configuration)
+      let outlets = try ProbeOutlets(configuration)
+      let probe = try Probe(configuration, table, outlets)
+      try service.confine(configuration, outlets)
       succeeded = probe.run()
       service.end()
     } catch {

@@ -80,15 +80,16 @@ struct NetfilterOptions: ParsableArguments {
       guard let range = ClosedRange(numbers: part) else {
         throw ValidationError("'\(part)' is no NFLOG group; give a number from 0 to 65535, or a range as in 1-4.")
       }
+      guard groups.count + range.count <= Self.mostGroups else {
+        throw ValidationError(
+          "these are more than \(Self.mostGroups) NFLOG groups, and each has a thread; give fewer.")
+      }
       for group in range {
         guard !groups.contains(group) else {
           throw ValidationError("NFLOG group \(group) is given twice; a group has one listener.")
         }
         groups.append(group)
       }
-    }
-    guard groups.count <= Self.mostGroups else {
-      throw ValidationError("\(groups.count) NFLOG groups are too many; each has a thread: give \(Self.mostGroups).")
     }
     return groups
   }

@@ -43,18 +43,17 @@ struct ControlCommandTests {
     #expect(text("plain 1") == "refused: cannot answer 'plain 1': plain takes no words; leave out '1'")
   }
 
-  @Test("a change is for those alone who may: root, and flowprobe's own user and group")
+  @Test("a change is for those alone who may: root, and flowprobe's own user")
   func changes() {
     #expect(text("set a") == "")
     #expect(text("plain", mayChange: false) == "said so\n")
     #expect(
       text("set a", mayChange: false)
-        == "refused: cannot set: only root and flowprobe's own user and group may change something; ask as root")
+        == "refused: cannot set: only root and flowprobe's own user may change something; ask as root")
     let socket = ControlClientSocket.self
-    #expect(socket.mayChange(user: 0, group: 9, ofUser: 100, ofGroup: 200))
-    #expect(socket.mayChange(user: 100, group: 9, ofUser: 100, ofGroup: 200))
-    #expect(socket.mayChange(user: 7, group: 200, ofUser: 100, ofGroup: 200))
-    #expect(!socket.mayChange(user: 7, group: 9, ofUser: 100, ofGroup: 200))
+    #expect(socket.mayChange(user: 0, ofUser: 100))
+    #expect(socket.mayChange(user: 100, ofUser: 100))
+    #expect(!socket.mayChange(user: 7, ofUser: 100))
   }
 
   @Test("an answer is taken apart however it is cut, and what is missing of it is noticed")

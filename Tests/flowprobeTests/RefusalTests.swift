@@ -31,7 +31,7 @@ struct RefusalTests {
       ("--nflog 65536", "'65536' is no NFLOG group"), ("--nflog 4-1", "'4-1' is no NFLOG group"),
       ("--nflog 1,,2", "'' is no NFLOG group"), ("--nflog eth0", "'eth0' is no NFLOG group"),
       ("--nflog 1-3 --nflog 2", "NFLOG group 2 is given twice"),
-      ("--nflog 1-257", "257 NFLOG groups are too many"),
+      ("--nflog 1-257", "more than 256 NFLOG groups"),
       ("--nflog 5 port 80", "a filter ('port 80') applies to -i and -r"),
       ("-r file.pcap --nat-fields", "-r excludes"), ("--natevents 9", "a filter ('9') applies to"),
       ("--natevents=legcay --nflog 5", "'legcay' is invalid"),

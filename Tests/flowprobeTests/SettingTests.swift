@@ -29,7 +29,9 @@ struct SettingTests {
     #expect {
       try Setting.named("snaplen")
     } throws: {
-      "\($0)".hasPrefix("there is no setting 'snaplen'; these can be changed: interface, nflog, promisc, natevents,")
+      "\($0)".hasPrefix(
+        "there is no setting 'snaplen' that changes while flowprobe runs; these do: interface, nflog, promisc, natevents,"
+      )
     }
   }
 
@@ -67,7 +69,7 @@ struct SettingTests {
     #expect {
       try changes("-i lo", ("interface", ""))
     } throws: {
-      "\($0)".hasPrefix("there is nothing to meter")
+      "\($0)" == "there is no value; give one"
     }
   }
 

@@ -60,6 +60,12 @@ public final class CollectorExporter: FlowRecordConsumer {
     set { encoder.sequence = newValue }
   }
 
+  /// Called on the exporting thread while messages leave, some at a time: with a low rate a pass may take long.
+  public var onProgress: () -> Void = {}
+
+  /// Closes the socket: nothing is exported by this one any more, and its addresses are nobody's. Exporting thread.
+  public func retire() { connection.abandon() }
+
   /// Whether records go to it now: of a member of a group.
   var isInUse: Bool {
     get { counters.isInUse }
@@ -216,6 +222,7 @@ public final class CollectorExporter: FlowRecordConsumer {
         lose(next..<batch.count, .connect)
         break
       }
+      onProgress()
       pace.wait(for: chunk)
       let outcome = session.send(batch, next..<next + chunk)
       counters.sendQueuePeak = max(counters.sendQueuePeak, session.sendQueue.used)

@@ -116,6 +116,8 @@ final class UDPSession: TransportSession {
     var (code, length) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
     guard unsafe getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length) == 0, code != 0 else { return nil }
     drainErrors()
+    // A router's word on what passes: messageLimit follows it.
+    if code == EMSGSIZE { return nil }
     return code == ECONNREFUSED ? .refused : .failed(ExportError(.other, reason: SystemError(code: code).description))
   }
 

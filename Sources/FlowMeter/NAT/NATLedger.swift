@@ -48,7 +48,8 @@ package struct NATLedger: ~Copyable {
   private(set) var fading: [Fading] = []
   private(set) var fadingHead = 0
   let capacity: Int
-  private let memory: Int64
+  /// Milliseconds; where it grows, what is remembered already is remembered the longer.
+  var memory: Int64
   var census: UInt32 = 0
   /// Since when somebody listens to conntrack's events, by the wall clock.
   package var listening = Timestamp(milliseconds: .max)

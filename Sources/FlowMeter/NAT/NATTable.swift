@@ -33,6 +33,9 @@ public final class NATTable: Sendable {
   /// What it knows; any thread.
   public var statistics: NATStatistics { state.withLock { $0.statistics } }
 
+  /// Changes ``Configuration/memory``. Any thread.
+  public func setMemory(_ memory: Duration) { state.withLock { $0.memory = memory.milliseconds } }
+
   /// A packet of the connection passed: for sources whose packets tell. It is remembered as long as packets pass, beside
   /// what conntrack's events tell.
   ///

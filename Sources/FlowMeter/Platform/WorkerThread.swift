@@ -23,6 +23,7 @@ public final class WorkerThread: Sendable {
 
   private let thread: pthread_t
   private let body: Body
+  private let isJoined = Atomic<Bool>(false)
 
   /// Starts the thread.
   ///
@@ -67,8 +68,14 @@ public final class WorkerThread: Sendable {
     self.thread = thread
   }
 
+  /// A thread that nobody waits for leaves nothing behind either.
+  deinit { if !isJoined.load(ordering: .relaxed) { pthread_detach(thread) } }
+
   /// Waits until the thread's body has returned. Once only.
-  public func join() { pthread_join(thread, nil) }
+  public func join() {
+    isJoined.store(true, ordering: .relaxed)
+    pthread_join(thread, nil)
+  }
 
   /// Waits until the thread's body has returned, and lets the system calls that it waits in return early (EINTR).
   /// Once only.

@@ -13,8 +13,11 @@ struct Check {
   let configuration: ProbeConfiguration
   let system: SystemView
 
-  init(_ configuration: ProbeConfiguration) {
-    self.configuration = configuration
+  /// Who the program is to become; nil: it stays who it is.
+  let user: String?
+
+  init(_ configuration: ProbeConfiguration, user: String? = nil) {
+    (self.configuration, self.user) = (configuration, user)
     system = SystemView()
   }
 
@@ -32,7 +35,7 @@ struct Check {
     findings += protocolFindings
     findings.append(.fact("sampling", configuration.table.sampling?.summary ?? "none"))
     findings += statistics + outlets
-    findings += processors
+    findings += processors + account
     return findings
   }
 
@@ -105,6 +108,15 @@ struct Check {
       }
     }
     return findings
+  }
+
+  private var account: [Finding] {
+    guard let user else { return [] }
+    do throws(ServiceError) {
+      return [.fact("user", try ServiceUser(user).name)]
+    } catch {
+      return [.problem(error.description)]
+    }
   }
 
   /// Whether threads can run where they are wanted.

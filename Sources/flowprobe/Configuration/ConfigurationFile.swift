@@ -36,7 +36,7 @@ struct ConfigurationFile {
 
   init(_ text: String, path: String) throws(Refusal) {
     var arguments: [String] = []
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+    for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
       guard let option = Self.arguments(ofLine: line) else { continue }
       guard option.first?.hasPrefix("--config") != true else {
         throw Refusal(path: path, line: index + 1, reason: "a configuration file cannot name another one")

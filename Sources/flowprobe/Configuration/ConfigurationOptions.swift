@@ -5,7 +5,9 @@ internal import ArgumentParser
 /// Files that options are taken from.
 struct ConfigurationOptions: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Take options from this file too, one a line; those given here hold.", valueName: "file"),
+    help: ArgumentHelp(
+      "Take options from this file too, one a line; of one that is given here too this one holds, of one that may be repeated all do.",
+      valueName: "file"),
     completion: .file())
   var config: [String] = []
 
@@ -28,10 +30,10 @@ struct ConfigurationOptions: ParsableArguments {
   static func including(_ arguments: [String]) throws(ConfigurationFile.Refusal) -> [String] {
     var included: [String] = []
     for path in values(of: "--config", in: arguments) { included += try ConfigurationFile(path: path).arguments }
-    for path in values(of: "--ipt-netflow-conf", in: arguments) {
-      let settings = ModuleSettings(try ConfigurationFile.read(path))
-      let text = try settings.configuration(group: ModuleSettings.defaultGroup, of: path)
-      included += try ConfigurationFile(text, path: path).arguments
+    let paths = values(of: "--ipt-netflow-conf", in: arguments)
+    if !paths.isEmpty {
+      let text = try ModuleSettings.configuration(ofFiles: paths, group: ModuleSettings.defaultGroup)
+      included += try ConfigurationFile(text, path: paths.joined(separator: ", ")).arguments
     }
     return included + arguments
   }
@@ -65,9 +67,10 @@ struct Import: ParsableCommand {
 
   func run() throws {
     do throws(ConfigurationFile.Refusal) {
-      var text = ""
-      for file in files { text += try ConfigurationFile.read(file) + "\n" }
-      print(try ModuleSettings(text).configuration(group: group, of: files.joined(separator: ", ")), terminator: "")
+      let text = try ModuleSettings.configuration(ofFiles: files, group: group)
+      // What could not be used is told here, and not by the flowprobe that is to use it.
+      _ = try ConfigurationFile(text, path: files.joined(separator: ", "))
+      print(text, terminator: "")
     } catch {
       Console.say(error.description, .error)
       throw ExitCode.failure

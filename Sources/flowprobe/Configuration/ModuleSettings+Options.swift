@@ -25,6 +25,17 @@ extension ModuleSettings {
     "destination": "127.0.0.1:2055", "protocol": "5", "active_timeout": "1800", "engine_id": "0",
   ]
 
+  /// The configuration file of what stands in several files.
+  static func configuration(ofFiles paths: [String], group: UInt16) throws(ConfigurationFile.Refusal) -> String {
+    var text = ""
+    for path in paths { text += try ConfigurationFile.read(path) + "\n" }
+    let settings = ModuleSettings(text)
+    for name in settings.values.keys.sorted() where !settings.isKnown(name) {
+      Console.say("'\(name)' is no parameter of ipt_NETFLOW: it is left out")
+    }
+    return try settings.configuration(group: group, of: paths.joined(separator: ", "))
+  }
+
   /// The configuration file.
   ///
   /// - Parameters:
@@ -61,6 +72,10 @@ extension ModuleSettings {
     return lines
   }
 
+  private func isKnown(_ name: String) -> Bool { Self.lines(name, "") != [Self.unknown(name, "")] }
+
+  private static func unknown(_ name: String, _ value: String) -> Line { .comment("\(name)=\(value): not known") }
+
   private static func lines(_ name: String, _ value: String) -> [Line] {
     switch name {
     case "destination": value.isEmpty ? [] : [.option("dest", value)]
@@ -82,7 +97,7 @@ extension ModuleSettings {
     case "hashsize": [.comment("hashsize=\(value): the table grows by itself")]
     case "scan_min": [.comment("scan_min=\(value): flows leave within a quarter of a second of their time")]
     case "debug": value == "0" ? [] : [.comment("debug=\(value): has no counterpart")]
-    default: [.comment("\(name)=\(value): not known")]
+    default: [unknown(name, value)]
     }
   }
 }

@@ -34,7 +34,8 @@ struct OptionChanges: Sendable {
   /// Gives an option another value, in place of all that it had.
   mutating func set(_ setting: Setting, to value: String) throws(ChangeRefusal) {
     guard let arguments = setting.arguments(value) else {
-      throw ChangeRefusal(description: "'\(value)' is no value of '\(setting.option)'; give 1 or 0")
+      throw ChangeRefusal(
+        description: value.isEmpty ? "there is no value; give one" : "'\(value)' is no value; give 1 or 0")
     }
     set.removeAll { $0.setting.option == setting.option }
     set.append((setting, arguments))

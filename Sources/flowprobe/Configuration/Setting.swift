@@ -19,6 +19,14 @@ struct Setting: Sendable {
   private init(_ option: String, _ value: @escaping @Sendable (Meter) -> String) {
     self.option = option
     self.value = value
+    arguments = { $0.isEmpty ? nil : ["--\(option)=\($0)"] }
+    spellings = [("--\(option)", true)]
+  }
+
+  /// Rules, which may be none.
+  private init(rules option: String, _ value: @escaping @Sendable (Meter) -> String) {
+    self.option = option
+    self.value = value
     arguments = { $0.isEmpty ? [] : ["--\(option)=\($0)"] }
     spellings = [("--\(option)", true)]
   }
@@ -27,7 +35,7 @@ struct Setting: Sendable {
   private init(list option: String, or short: String, _ values: @escaping @Sendable (Meter) -> [String]) {
     self.option = option
     value = { values($0).joined(separator: ",") }
-    arguments = { $0.split(separator: ",").map { "--\(option)=\($0.trimmed)" } }
+    arguments = { $0.isEmpty ? nil : $0.split(separator: ",").map { "--\(option)=\($0.trimmed)" } }
     spellings = [("--\(option)", true), (short, true)]
   }
 
@@ -45,7 +53,7 @@ struct Setting: Sendable {
   ) {
     self.option = option
     self.value = { value($0) ?? "0" }
-    arguments = { $0 == "0" ? [] : words($0).map { ["--\(option)=\($0)"] } }
+    arguments = { $0 == "0" ? [] : $0.isEmpty ? nil : words($0).map { ["--\(option)=\($0)"] } }
     spellings = [("--\(option)", true)]
   }
 
@@ -63,7 +71,7 @@ struct Setting: Sendable {
     Setting("hashsize") { "\($0.metering.hashsize)" },
     Setting("sampler") { $0.metering.selection.sampler.isEmpty ? "0" : $0.metering.selection.sampler },
     Setting("packet-sampling") { "\($0.metering.selection.packetSampling)" },
-    Setting("aggregation") { $0.metering.selection.aggregation.joined(separator: ", ") },
+    Setting(rules: "aggregation") { $0.metering.selection.aggregation.joined(separator: ", ") },
     Setting("dest") { $0.export.dest.joined(separator: ", ") },
     Setting("protocol") { "\($0.export.exportProtocol.rawValue)" },
     Setting("profile") { $0.export.profile.rawValue },
@@ -72,7 +80,7 @@ struct Setting: Sendable {
     Setting("timeout-rate") { "\($0.export.timeoutRate)" },
     Setting("sndbuf") { "\($0.export.sndbuf)" },
     Setting("export-rate") { "\($0.export.configuration(readsFile: false).exportRate)" },
-    Setting("snmp-rules") { $0.export.snmpRules },
+    Setting(rules: "snmp-rules") { $0.export.snmpRules },
   ]
 
   /// The arguments without the option, as often as it stands there.
@@ -106,7 +114,7 @@ struct Setting: Sendable {
     if name == "destination" { name = "dest" }
     if let setting = all.first(where: { $0.option == name }) { return setting }
     throw ChangeRefusal(
-      description: "there is no setting '\(text)'; these can be changed: "
+      description: "there is no setting '\(text)' that changes while flowprobe runs; these do: "
         + all.map { $0.option }.joined(separator: ", "))
   }
 }

@@ -15,7 +15,7 @@ struct ControlCommand: Sendable {
   var words = ""
   /// What it does, as `help` says it.
   let summary: String
-  /// Whether it changes something: only root and flowprobe's own user and group may ask for it.
+  /// Whether it changes something: only root and flowprobe's own user may ask for it.
   var isChange = false
   /// Makes the answer; on the control thread.
   ///
@@ -73,7 +73,7 @@ struct ControlCommands: Sendable {
     }
     guard mayChange || !command.isChange else {
       throw ControlRefusal(
-        reason: "cannot \(name): only root and flowprobe's own user and group may change something; ask as root")
+        reason: "cannot \(name): only root and flowprobe's own user may change something; ask as root")
     }
     guard !command.words.isEmpty || words.count == 1 else {
       throw ControlRefusal(reason: "cannot answer '\(request)': \(name) takes no words; leave out '\(words[1])'")

@@ -46,6 +46,9 @@ final class ControlSocket: Sendable {
     close(descriptor)
   }
 
+  /// Makes the file another user's. Where that cannot be, root alone may change things by it.
+  func hand(to user: uid_t) { unsafe lchown(path, user, gid_t.max) }
+
   /// Whether the socket could be made now. Makes nothing.
   static func tryOut(path: String, group: String?) throws(ListeningError) {
     if let group { _ = try identifier(ofGroup: group) }
@@ -101,18 +104,14 @@ final class ControlSocket: Sendable {
 struct ControlClientSocket {
   let descriptor: Int32
 
-  /// Root, and flowprobe's own user and group.
+  /// Root, and flowprobe's own user.
   var mayChange: Bool {
     var (user, group) = (uid_t.max, gid_t.max)
     guard unsafe cshims_peer(descriptor, &user, &group) == 0 else { return false }
-    return Self.mayChange(user: user, group: group)
+    return Self.mayChange(user: user)
   }
 
-  static func mayChange(user: uid_t, group: gid_t, ofUser own: uid_t = geteuid(), ofGroup ownGroup: gid_t = getegid())
-    -> Bool
-  {
-    user == 0 || user == own || group == ownGroup
-  }
+  static func mayChange(user: uid_t, ofUser own: uid_t = geteuid()) -> Bool { user == 0 || user == own }
 }
 
 /// Which file a name is of.

@@ -13,10 +13,12 @@ struct Handover: @unchecked Sendable {
   var follower: ConnectionFollower?
   /// What they meter into; another than before where the Flows of before are all to be exported first.
   var table: FlowTable
+  /// Whether they are chosen in another way than before.
+  var hasOtherSampling: Bool
   let done = Completion()
 
   /// Whether nobody adds to the table of before any more.
-  var isReady: Bool { sources.allSatisfy { !$0.process.hasChangeAhead } }
+  var isReady: Bool { sources.allSatisfy { !$0.hasChangeAhead } }
 }
 
 /// Says that something is done, to one who waits for it.
@@ -46,7 +48,7 @@ extension Probe {
     let isOther = exporting.table !== next.table
     exportAndMeasure(at: liveInstant, everything: isOther)
     let removed = parts.withLock { parts in
-      if isOther { parts.replacedTable(exporting.table) }
+      if isOther { parts.replacedTable(exporting.table, hasOtherSampling: next.hasOtherSampling) }
       return parts.replaceDestinations(by: next.destinations)
     }
     for collector in removed {
@@ -71,11 +73,11 @@ extension Probe {
 
 extension ProbeParts {
   /// The table before is empty, and goes.
-  fileprivate mutating func replacedTable(_ table: FlowTable) {
+  fileprivate mutating func replacedTable(_ table: FlowTable, hasOtherSampling: Bool) {
     past.table.add(table.statistics.withoutContents)
     leavingTable = nil
     // The new one has held Flows for a moment; what sampling took of them is its own.
-    if let sampling = configuration.table.sampling {
+    if let sampling = configuration.table.sampling, hasOtherSampling {
       (past.offered, past.selected) = sampling.totals(metered, past.table)
     }
   }
@@ -85,8 +87,13 @@ extension ProbeParts {
   fileprivate mutating func replaceDestinations(by next: [EntryExporter]) -> [CollectorExporter] {
     let (before, now) = (collectors, next.flatMap(\.exporters))
     let removed = before.filter { old in !now.contains { $0 === old } }
-    past.exports += removed.map(\.statistics)
-    for old in removed { past.sequences[StreamIdentity(old)] = old.sequence }
+    for old in past.collectors { old.retire() }
+    for old in removed {
+      past.exports.add(old.statistics)
+      // Who never stops changing destinations has the numbering of some begin anew.
+      if past.sequences.count >= 1024 { past.sequences = [:] }
+      past.sequences[StreamIdentity(old)] = old.sequence
+    }
     for new in now where !before.contains(where: { $0 === new }) {
       if let sequence = past.sequences[StreamIdentity(new)] { new.sequence = sequence }
     }

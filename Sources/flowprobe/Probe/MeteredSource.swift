@@ -20,6 +20,7 @@ final class MeteredSource: @unchecked Sendable {
   let process: MeteringProcess
   let pulse: ThreadPulse
   private let isStopping = Atomic<Bool>(false)
+  private let hasEnded = Atomic<Bool>(false)
   private var thread: WorkerThread?
 
   init(_ source: any PacketSource, _ origin: PacketOrigin?, _ process: MeteringProcess) {
@@ -28,6 +29,7 @@ final class MeteredSource: @unchecked Sendable {
   }
 
   var name: String { source.name }
+  var isGroup: Bool { if case .group = origin { true } else { false } }
   /// Whether it captures frames: they may be for other hosts, and not of IP.
   var captures: Bool { source is CaptureInterface }
   var statistics: MeteringStatistics { process.counters.statistics }
@@ -73,7 +75,11 @@ final class MeteredSource: @unchecked Sendable {
       fail(error)
     }
     process.finish()
+    hasEnded.store(true, ordering: .releasing)
   }
+
+  /// Whether packets may still be added to the table of before a change. Any thread.
+  var hasChangeAhead: Bool { process.hasChangeAhead && !hasEnded.load(ordering: .acquiring) }
 }
 
 extension Sequence<MeteredSource> {

@@ -38,7 +38,7 @@ extension Probe {
     try changing.withLock { (changes: inout OptionChanges) throws(ChangeRefusal) in
       var anew = changes
       try anew.set(setting, to: value)
-      _ = try change(to: anew.configuration(), wholly: true)
+      _ = try change(to: anew.configuration())
       changes = anew
     }
   }

@@ -6,8 +6,22 @@ internal import Synchronization
 
 /// Reading a capture file.
 extension Probe {
+  /// One thread does all, until the file is read or a signal comes.
+  func runFile(_ configuration: ProbeConfiguration) throws(SystemError) {
+    guard let source = parts.withLock({ $0.sources }).first else { return }
+    let name = "meter \(source.name.split(separator: "/").last ?? "")"
+    let processor = configuration.meteringProcessor(0) ?? configuration.exportProcessor
+    let worker = try WorkerThread(name: name, processor: processor) {
+      self.readFile(source)
+      Signals.wakeMain()
+    }
+    notifier.ready()
+    Signals.waitForEnd(on: { _ in }) { stop() }
+    worker.interruptAndJoin()
+  }
+
   /// Meters and exports on one thread: the export sets the pace, and the packets' times are the clock.
-  func readFile(_ source: MeteredSource) {
+  private func readFile(_ source: MeteredSource) {
     guard let file = source.source as? CaptureFile else { return }
     let process = source.process
     var progress = ReadingProgress(file)

@@ -8,19 +8,16 @@ internal import Synchronization
 /// Metering what comes now.
 extension Probe {
   /// One thread a source, one for conntrack, one that exports; they end in that order.
-  func runLive() throws(SystemError) {
-    let first = parts.withLock { $0 }
+  func runLive(_ configuration: ProbeConfiguration) throws(SystemError) {
     // The one that exports comes first: whatever else cannot be started, what was metered leaves.
-    let exporter = try WorkerThread(name: pulse.name, processor: first.configuration.exportProcessor) { self.export() }
-    outlets.start(self)
+    let exporter = try WorkerThread(name: pulse.name, processor: configuration.exportProcessor) { self.export() }
     var failure: SystemError?
     do throws(SystemError) {
-      for (place, source) in first.sources.enumerated() {
-        try start(source, processor: first.configuration.meteringProcessor(place))
-      }
-      try first.follower?.start(isCrowded: wake.call)
+      try startSources(configuration)
+      // Who may ask for changes finds all threads there.
+      outlets.start(self)
       notifier.ready()
-      Signals.waitForEnd(reloads: first.configuration.isReloadable, on: act) { stop() }
+      Signals.waitForEnd(reloads: configuration.isReloadable, on: act) { stop() }
     } catch {
       failure = error
       stop()
@@ -33,6 +30,15 @@ extension Probe {
     exporter.join()
     outlets.stop()
     if let failure { throw failure }
+  }
+
+  /// Nobody holds on to those that were there first: a source that goes is closed.
+  private func startSources(_ configuration: ProbeConfiguration) throws(SystemError) {
+    let parts = parts.withLock { $0 }
+    for (place, source) in parts.sources.enumerated() {
+      try start(source, processor: configuration.meteringProcessor(place))
+    }
+    try parts.follower?.start(isCrowded: wake.call)
   }
 
   func start(_ source: MeteredSource, processor: Int?) throws(SystemError) {

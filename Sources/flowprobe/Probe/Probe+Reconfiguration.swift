@@ -14,16 +14,12 @@ extension Probe {
   ///
   /// Main thread, or any other that neither meters nor exports; whoever calls it holds ``changing``.
   ///
-  /// - Parameter wholly: refuses where a part of it takes a restart.
   /// - Returns: options that are others there, and take a restart.
-  func change(to wanted: ProbeConfiguration, wholly: Bool = false) throws(ChangeRefusal) -> [String] {
+  func change(to wanted: ProbeConfiguration) throws(ChangeRefusal) -> [String] {
     guard !isStopping.load(ordering: .relaxed) else { throw ChangeRefusal(description: "flowprobe is stopping") }
     let now = parts.withLock { $0 }
     var next = wanted
     let fixed = try next.keepWhatIsFixed(of: now.configuration)
-    if wholly, !fixed.isEmpty {
-      throw ChangeRefusal(description: "\(fixed.joined(separator: ", ")): that takes a restart")
-    }
     var opened = Opened(follower: now.follower, table: now.table)
     do {
       try open(next, now, &opened)
@@ -35,20 +31,22 @@ extension Probe {
     let removed = now.sources.filter { old in !opened.sources.contains { $0 === old } }
     let handover = Handover(
       configuration: next, sources: opened.sources, destinations: makeExporters(next, keeping: now.collectors),
-      follower: opened.follower, table: opened.table)
+      follower: opened.follower, table: opened.table,
+      hasOtherSampling: next.table.sampling != now.configuration.table.sampling)
     let keepsTable = opened.table === now.table
     parts.withLock {
       $0.configuration = next
       $0.sources = opened.sources + removed
       $0.follower = opened.follower
       if !keepsTable { ($0.leavingTable, $0.table) = (now.table, opened.table) }
-      if let sampling = next.table.sampling, sampling != now.configuration.table.sampling {
+      if let sampling = next.table.sampling, handover.hasOtherSampling {
         ($0.past.offered, $0.past.selected) = sampling.totals($0.metered, $0.tableStatistics)
       }
     }
     if keepsTable, next.table.expiration != now.configuration.table.expiration {
       opened.table.setExpiration(next.table.expiration)
     }
+    opened.follower?.translations.setMemory(next.translations.memory)
     if !keepsTable || next.selection.aggregationUsage !== now.configuration.selection.aggregationUsage {
       for source in opened.sources where !opened.isNew(source) {
         source.process.change(to: opened.table, next.selection)
@@ -76,8 +74,12 @@ extension Probe {
     let before = now.configuration
     if next.table.isOther(than: before.table) { opened.table = try FlowTable(next.table) }
     if next.exportsNATEvents != before.exportsNATEvents || next.followsConnections != before.followsConnections {
-      opened.follower =
-        next.followsConnections ? try ConnectionFollower(next, clock: clock) : nil
+      opened.follower = next.followsConnections ? try ConnectionFollower(next, clock: clock) : nil
+      // Groups that are listened to were told at their start what the kernel shall attach to packets.
+      if (now.follower?.untold ?? opened.follower?.untold) != nil, now.sources.contains(where: \.isGroup) {
+        throw ChangeRefusal(
+          description: "conntrack makes no events here, and NFLOG groups are asked instead: start again")
+      }
     }
     guard case .live(let origins) = next.source else { return }
     for (place, origin) in origins.enumerated() {

@@ -109,12 +109,20 @@ final class Probe: @unchecked Sendable {
   func makeExporters(_ configuration: ProbeConfiguration, keeping known: [CollectorExporter]) -> [EntryExporter] {
     configuration.destinations.map { entry in
       EntryExporter(entry) { destination in
-        known.first { $0.destination == destination }
-          ?? CollectorExporter(
-            to: destination, number: sessions.add(1, ordering: .relaxed).newValue, ownSessions: ownSessions,
-            context: { [unowned self] in context }, report: { Console.say($0.description) })
+        if let same = known.first(where: { $0.destination == destination }) { return same }
+        let exporter = CollectorExporter(
+          to: destination, number: sessions.add(1, ordering: .relaxed).newValue, ownSessions: ownSessions,
+          context: { [unowned self] in context }, report: { Console.say($0.description) })
+        exporter.onProgress = { [unowned self] in exportGoesOn() }
+        return exporter
       }
     }
+  }
+
+  /// Says so to who watches: on the exporting thread.
+  func exportGoesOn() {
+    pulse.beat()
+    report?.tell()
   }
 
   /// What takes the records: the destinations' exporters, or where there are none a printer; and who tells the service
@@ -160,23 +168,11 @@ final class Probe: @unchecked Sendable {
   /// Runs until the file is read or a signal comes. False where something failed, which has been told.
   func run() -> Bool {
     Signals.prepare()
-    let parts = parts.withLock { $0 }
+    let configuration = parts.withLock { $0.configuration }
     do throws(SystemError) {
-      if !parts.configuration.isLive, let source = parts.sources.first {
-        let name = "meter \(source.name.split(separator: "/").last ?? "")"
-        let processor = parts.configuration.meteringProcessor(0) ?? parts.configuration.exportProcessor
-        let worker = try WorkerThread(name: name, processor: processor) {
-          self.readFile(source)
-          Signals.wakeMain()
-        }
-        notifier.ready()
-        Signals.waitForEnd(on: { _ in }) { stop() }
-        worker.interruptAndJoin()
-      } else {
-        try runLive()
-      }
+      if configuration.isLive { try runLive(configuration) } else { try runFile(configuration) }
     } catch {
-      Console.say(parts.configuration.threadTrouble(error), .error)
+      Console.say(configuration.threadTrouble(error), .error)
       return false
     }
     Summary.print(self.parts.withLock { $0 })

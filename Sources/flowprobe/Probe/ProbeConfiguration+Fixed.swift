@@ -40,6 +40,7 @@ extension ProbeConfiguration {
     keep("nat-connections", \.translations.capacity, old, &fixed)
     keep("metering-cpu", \.meteringProcessors, old, &fixed)
     keep("exportcpu", \.exportProcessor, old, &fixed)
+    keep("json", \.printsJSON, old, &fixed)
     keep("stat-dir", \.statisticsDirectory, old, &fixed)
     keep("metrics", \.metrics, old, &fixed)
     keep("control", \.control, old, &fixed)

@@ -23,7 +23,7 @@ final class ProbeOutlets {
         control = try ControlSocket(path: wanted.path, group: wanted.group)
       } catch {
         guard !wanted.isWanted else { throw error }
-        Console.say(error.description)
+        Console.say("\(error); going without")
       }
     }
     if let address = configuration.metrics { metrics = (address, try address.listen()) }
@@ -61,6 +61,9 @@ final class ProbeOutlets {
       Console.say("cannot start the thread '\(name)': \(error); raise the limit of processes ('ulimit -u')")
     }
   }
+
+  /// Gives the control socket to the user that the program becomes.
+  func handControl(to account: ServiceUser) { control?.hand(to: account.user) }
 
   /// The operator's SIGUSR1.
   func writeFlows() {

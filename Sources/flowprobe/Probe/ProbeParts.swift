@@ -24,7 +24,7 @@ struct ProbeParts: @unchecked Sendable {
   struct Past {
     var metering = MeteringStatistics()
     var table = FlowTableStatistics()
-    var exports: [ExportStatistics] = []
+    var exports = ExportStatistics()
     /// Those that the last change removed.
     var collectors: [CollectorExporter] = []
     /// Where the numbering of messages goes on, should there be such a Collector again.

@@ -21,8 +21,14 @@ enum Signals {
   /// Sent by the program to itself when a file has been read.
   private static let done = SIGUSR2
 
-  /// Has a wish for the flows (SIGUSR1) not end a program that is not ready for it.
-  static func begin() { signal(SIGUSR1, SIG_IGN) }
+  /// Has a wish not end a program that is not ready for it.
+  ///
+  /// - Parameter reloads: as of ``waitForEnd(reloads:on:_:)``.
+  static func begin(reloads: Bool) {
+    signal(SIGUSR1, SIG_IGN)
+    // Not ignored: what is ignored from the start stays so.
+    if reloads, !isIgnored(SIGHUP) { signal(SIGHUP) { _ in } }
+  }
 
   /// Blocks the signals, so that they wait for ``waitForEnd(on:_:)``: once the sources are open, which may take long
   /// and may be given up at any time.
@@ -57,6 +63,7 @@ enum Signals {
     }
     stop()
     unsafe sigdelset(&set, SIGUSR1)
+    if reloads { unsafe sigdelset(&set, SIGHUP) }
     if number != done {
       var moment = timespec(tv_sec: 0, tv_nsec: 200_000_000)
       while unsafe sigtimedwait(&set, nil, &moment) > 0 {}

@@ -19,8 +19,8 @@ struct Service: ~Copyable {
   }
 
   /// Once the sources are open, before the threads that use them: enters the root directory and becomes the user, whose
-  /// the statistics directory is then.
-  func confine(_ configuration: ProbeConfiguration) throws(ServiceError) {
+  /// the statistics directory and the control socket are then.
+  func confine(_ configuration: ProbeConfiguration, _ outlets: ProbeOutlets) throws(ServiceError) {
     if let root {
       // Read from the program's own file.
       _ = ProgramFile.fingerprint
@@ -33,6 +33,7 @@ struct Service: ~Copyable {
     }
     guard let account else { return }
     if let directory = configuration.statisticsDirectory { try StatisticsFiles.hand(directory, to: account) }
+    outlets.handControl(to: account)
     try Privileges.drop(to: account, keeping: configuration.isLive ? Privileges.ofSources : 0)
   }
 

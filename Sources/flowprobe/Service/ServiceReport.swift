@@ -32,9 +32,10 @@ final class ServiceReport: FlowRecordConsumer {
 
   func consume(_ events: [NATEvent], at instant: ExportInstant) { tell() }
 
-  func flush(at instant: ExportInstant) {}
+  func flush(at instant: ExportInstant) { tell() }
 
-  private func tell() {
+  /// What is due.
+  func tell() {
     let now = Timestamp.monotonicClock()
     if let watchdogInterval, now >= nextMeal {
       nextMeal = now.advanced(byMilliseconds: watchdogInterval)

@@ -40,7 +40,7 @@ struct ProbeStatistics: Sendable {
   var pass = ExportPass()
   var destinations: [Destination] = []
   /// What was exported to destinations that are there no longer.
-  var pastExports: [ExportStatistics] = []
+  var pastExports = ExportStatistics()
   /// Whether NAT events are exported.
   var exportsNATEvents = false
   /// Nil where nobody follows translations.
@@ -94,7 +94,7 @@ extension ProbeStatistics {
   /// Summed over the destinations that there were.
   var exported: (messages: UInt64, octets: UInt64, sent: FlowTotals, lost: FlowTotals, errors: UInt64) {
     var sum = (messages: UInt64(0), octets: UInt64(0), sent: FlowTotals(), lost: FlowTotals(), errors: UInt64(0))
-    for export in destinations.map(\.export) + pastExports {
+    for export in destinations.map(\.export) + [pastExports] {
       sum.messages &+= export.messages
       sum.octets &+= export.octets
       sum.sent.add(export.sent)
