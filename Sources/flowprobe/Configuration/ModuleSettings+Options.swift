@@ -58,7 +58,10 @@ extension ModuleSettings {
   private func source(_ group: UInt16) -> [Line] {
     var lines: [Line] = []
     if values["promisc"] == "1", rules.isEmpty {
-      lines.append(.comment("promisc=1: capture on all interfaces; name the mirror port instead of any"))
+      lines.append(
+        .comment(
+          "promisc=1: capture on all interfaces, where a router shows its packets twice; name the mirror port instead"
+            + " of any"))
       lines.append(.option("interface", "any"))
     } else {
       if values["promisc"] == "1" {
