@@ -125,8 +125,9 @@ class Running:
 
     def __init__(self, text, log):
         self.text, self.log = text, open(log, "w+b")
-        self.process = subprocess.Popen(["bash", "-e", "-c", text], stdout=self.log, stderr=self.log,
-                                        start_new_session=True)
+        # Who runs the tests in the background has SIGINT ignored, and so would they.
+        self.process = subprocess.Popen(["env", "--default-signal=INT", "bash", "-e", "-c", text], stdout=self.log,
+                                        stderr=self.log, start_new_session=True)
 
     def is_running(self):
         """Whether any of the commands is."""
