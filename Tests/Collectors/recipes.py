@@ -33,6 +33,7 @@ SAMPLE = os.path.join(REPOSITORY, "Tests/Vectors/sample.pcap")
 EMPTIED = ("/run", "/var/cache", "/var/log", "/etc/pmacct")
 FENCE = re.compile(r"^```(\w+)[ ]?(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
 SECONDS = 30
+UNSHARED = "--unshared"
 
 
 def recipes():
@@ -62,7 +63,7 @@ def check(report):
             report.skip(title, f"{', '.join(missing)} is not installed")
         else:
             output = subprocess.run(
-                ["unshare", "--net", "--mount", "--ipc", sys.executable, __file__, str(path)],
+                ["unshare", "--net", "--mount", "--ipc", sys.executable, __file__, str(path), UNSHARED],
                 capture_output=True, text=True, check=False)
             report.check(title, output.stdout.splitlines() + output.stderr.splitlines()[-3:])
 
@@ -224,4 +225,7 @@ def main(path):
 
 
 if __name__ == "__main__":
+    # What is mounted and set here is for namespaces of its own, which run() makes.
+    if sys.argv[2:] != [UNSHARED]:
+        sys.exit("recipes.py is started by Tests/Collectors/run alone")
     main(pathlib.Path(sys.argv[1]))
