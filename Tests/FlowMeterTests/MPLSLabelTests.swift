@@ -253,7 +253,7 @@ struct MPLSLabelSamplingTests {
     var packets: [UInt16: Int] = [:]
     for i in 0..<batch.count {
       let number = batch[i].key.sourcePort & 0xff
-      #expect(batch.supplement(of: i).labels.section(0) == UInt32("\(number + 16)1", radix: 16))
+      #expect(batch.packets[i].labels.section(0) == UInt32("\(number + 16)1", radix: 16))
       packets[number, default: 0] += 1
     }
     #expect(packets.values.allSatisfy { $0 == 2 })
@@ -279,7 +279,7 @@ struct MPLSLabelFragmentTests {
         append(Labelled.frame("00011140", other[index]), to: &batch)
       }
       for i in 0..<batch.count {
-        let port: UInt16 = batch.supplement(of: i).labels.section(0) == 0x000101 ? 2000 : 3000
+        let port: UInt16 = batch.packets[i].labels.section(0) == 0x000101 ? 2000 : 3000
         #expect(batch[i].key.destinationPort == port)
         #expect(batch[i].key.recordedLabels == 1)
       }
@@ -294,6 +294,6 @@ struct MPLSLabelFragmentTests {
     append(Labelled.frame("00011140", FragmentTests.fragments()[2]), to: &batch)
     #expect(batch.count == 0)
     batch.reset(at: nil)
-    #expect((0..<batch.count).map { batch.supplement(of: $0).labels.section(0) } == [0x000101, 0x000111])
+    #expect((0..<batch.count).map { batch.packets[$0].labels.section(0) } == [0x000101, 0x000111])
   }
 }

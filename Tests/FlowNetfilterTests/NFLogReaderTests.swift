@@ -103,7 +103,7 @@ struct NFLogReaderTests {
   func rounds() {
     var (reader, counts) = (NFLogReader(), [Int]())
     let statistics = read([datagram(300)], &reader) { counts.append($0.count) }
-    #expect(counts == [128, 128, 44])
+    #expect(counts == [256, 44])
     #expect(statistics.meteredPackets == 300)
     #expect(reader.losses.packets == 0)
     #expect(reader.isAtEnd)

@@ -2,8 +2,8 @@
 //
 // On the path of every packet: nothing here allocates, throws an existential or reads a clock.
 //
-// Unsafe: owns three allocations, of which the first `count` observations are meant, and the details and labels of those
-// that have some; their size covers a full batch and all the fragments that may be released into it at once.
+// Unsafe: owns five allocations, of which the first `count` observations are meant, the details and labels of those
+// that have some, and what the table notes of them; their size covers a full batch and all the fragments that may be released into it at once.
 
 /// Packets decoded and not yet in the table: what a source fills and the table reads.
 ///
@@ -11,7 +11,7 @@
 /// added. Not thread-safe; one a capture loop.
 @safe public struct PacketBatch: ~Copyable {
   /// How many packets a source appends before it hands over.
-  public static let capacity = 128
+  public static let capacity = 256
 
   /// How many there can be: the fragments that waited may be released by any of them.
   static let mostPackets = capacity + FragmentTracker.mostHeld
@@ -21,6 +21,8 @@
   private let details: UnsafeMutablePointer<PacketDetail>
   /// Written and read for packets that have labels, and no others.
   private let labels: UnsafeMutablePointer<MPLSLabelStack>
+  private let hashes: UnsafeMutablePointer<UInt64>
+  private let order: UnsafeMutablePointer<UInt16>
   /// How many packets are in it.
   public private(set) var count = 0
   /// What was counted since the statistics were last taken.
@@ -58,6 +60,8 @@
     unsafe details = .allocate(capacity: Self.mostPackets + 1)
     unsafe labels = .allocate(capacity: Self.mostPackets + 1)
     unsafe labels.initialize(repeating: MPLSLabelStack(), count: Self.mostPackets + 1)
+    unsafe hashes = .allocate(capacity: Self.mostPackets + 1)
+    unsafe order = .allocate(capacity: Self.mostPackets + 1)
     tracksFragments = fragments == .track
   }
 
@@ -65,6 +69,8 @@
     unsafe observations.deallocate()
     unsafe details.deallocate()
     unsafe labels.deallocate()
+    unsafe hashes.deallocate()
+    unsafe order.deallocate()
   }
 
   /// Whether it has ``capacity`` packets: a source appends no more.
@@ -84,13 +90,13 @@
 
   /// What the source knew of a packet beside; nil where that was nothing.
   public func detail(of index: Int) -> PacketDetail? {
-    self[index].hasDetail ? supplement(of: index).detail : nil
+    self[index].hasDetail ? packets[index].detail : nil
   }
 
+  /// The packets for who adds them to their Flows.
   @inline(__always)
-  func supplement(of index: Int) -> PacketSupplement {
-    precondition(index >= 0 && index < count)
-    return unsafe PacketSupplement(details, labels, index)
+  var packets: BatchedPackets {
+    unsafe BatchedPackets(count: count, observations, details, labels, hashes: hashes, order: order)
   }
 
   /// Decodes a packet into the batch, or counts why not. A time outside ``Timestamp/plausible`` is taken as its nearest
@@ -239,24 +245,6 @@
     for session in own where session.matches(key) { return true }
     return false
   }
-}
-
-/// Where what a packet may have beside its observation stands; whether it has it, the observation says.
-@safe struct PacketSupplement: @unchecked Sendable {
-  private let details: UnsafePointer<PacketDetail>
-  private let labelStacks: UnsafePointer<MPLSLabelStack>
-  private let index: Int
-
-  @inline(__always)
-  init(_ details: UnsafePointer<PacketDetail>, _ labelStacks: UnsafePointer<MPLSLabelStack>, _ index: Int) {
-    unsafe (self.details, self.labelStacks, self.index) = unsafe (details, labelStacks, index)
-  }
-
-  @inline(__always)
-  var detail: PacketDetail { unsafe details[index] }
-
-  @inline(__always)
-  var labels: MPLSLabelStack { unsafe labelStacks[index] }
 }
 
 /// What is done with the fragments of a datagram behind its first.

@@ -90,37 +90,33 @@ internal import CShims
   /// - Parameter supplement: its detail is read where the observation has one and begins a Flow, its labels where the key
   ///   says that there are some.
   @inline(__always)
-  mutating func update(
-    _ observation: borrowing PacketObservation, _ supplement: PacketSupplement, hash: UInt64
-  ) {
-    let (transport, link) = (observation.key.transportWord, observation.key.linkWord)
+  mutating func update(_ packet: BatchedPacket, hash: UInt64) {
+    let (transport, link) = (packet.observation.key.transportWord, packet.observation.key.linkWord)
     switch FlowKey.Form(transportWord: transport) {
-    case .ipv4: update(observation, supplement, IPv4Match(observation.key, transport, link), hash: hash)
-    case .ipv6: update(observation, supplement, IPv6Match(observation.key, transport, link), hash: hash)
-    case .labelled: updateLabelled(observation, supplement, hash: hash)
+    case .ipv4: update(packet, IPv4Match(packet.observation.key, transport, link), hash: hash)
+    case .ipv6: update(packet, IPv6Match(packet.observation.key, transport, link), hash: hash)
+    case .labelled: updateLabelled(packet, hash: hash)
     }
   }
 
   @inline(never)
-  private mutating func updateLabelled(
-    _ observation: borrowing PacketObservation, _ supplement: PacketSupplement, hash: UInt64
-  ) {
+  private mutating func updateLabelled(_ packet: BatchedPacket, hash: UInt64) {
     hasLabels = true
-    let (transport, link) = (observation.key.transportWord, observation.key.linkWord)
-    if observation.key.version == .v4 {
-      let match = IPv4Match(observation.key, transport, link)
-      let labelled = unsafe LabelledMatch(match, supplement.labels, ipv4.labels)
-      unsafe update(observation, supplement, labelled, hash: hash)
+    let (transport, link) = (packet.observation.key.transportWord, packet.observation.key.linkWord)
+    if packet.observation.key.version == .v4 {
+      let match = IPv4Match(packet.observation.key, transport, link)
+      let labelled = unsafe LabelledMatch(match, packet.labels, ipv4.labels)
+      unsafe update(packet, labelled, hash: hash)
     } else {
-      let match = IPv6Match(observation.key, transport, link)
-      let labelled = unsafe LabelledMatch(match, supplement.labels, ipv6.labels)
-      unsafe update(observation, supplement, labelled, hash: hash)
+      let match = IPv6Match(packet.observation.key, transport, link)
+      let labelled = unsafe LabelledMatch(match, packet.labels, ipv6.labels)
+      unsafe update(packet, labelled, hash: hash)
     }
   }
 
   @inline(__always)
   private mutating func update(
-    _ observation: borrowing PacketObservation, _ supplement: PacketSupplement,
+    _ packet: BatchedPacket,
     _ match: borrowing some SlotMatch, hash: UInt64
   ) {
     let tag = UInt64(UInt32(truncatingIfNeeded: hash))
@@ -133,11 +129,11 @@ internal import CShims
         let slot = unsafe slot(reference)
         if unsafe match.matches(slot, reference) {
           statistics.found &+= 1
-          let distance = unsafe observation.time.milliseconds &- slot.pointee.start
+          let distance = unsafe packet.observation.time.milliseconds &- slot.pointee.start
           if distance >= 0, unsafe expiration.admits(slot.pointee, atMillisecond: distance) {
-            unsafe slot.pointee.add(observation, atMillisecond: UInt32(truncatingIfNeeded: distance))
+            unsafe slot.pointee.add(packet.observation, atMillisecond: UInt32(truncatingIfNeeded: distance))
           } else {
-            addOutOfBounds(observation, supplement, to: reference)
+            addOutOfBounds(packet, to: reference)
           }
           return
         }
@@ -145,21 +141,21 @@ internal import CShims
       statistics.searched &+= 1
       position = (position &+ 1) & mask
     }
-    insert(observation, supplement, match, tag: tag, at: position)
+    insert(packet, match, tag: tag, at: position)
   }
 
   /// A packet stamped before its Flow's first one, or after its Flow's end.
   @inline(never)
   private mutating func addOutOfBounds(
-    _ observation: borrowing PacketObservation, _ supplement: PacketSupplement, to reference: SlotReference
+    _ packet: BatchedPacket, to reference: SlotReference
   ) {
     let slot = unsafe slot(reference)
-    let distance = unsafe observation.time.milliseconds &- slot.pointee.start
+    let distance = unsafe packet.observation.time.milliseconds &- slot.pointee.start
     // How long the Flow would last with this packet in it decides, so an early packet cannot stretch it.
     if distance < 0, unsafe Int64(slot.pointee.duration) &- distance < expiration.active,
       -distance < expiration.inactive, unsafe slot.pointee.packets != .max
     {
-      unsafe slot.pointee.addEarlier(observation)
+      unsafe slot.pointee.addEarlier(packet.observation)
       return
     }
     // The old record leaves; the slot goes on with the new one, at its place in index and wheel.
@@ -172,10 +168,10 @@ internal import CShims
       countLoss(unsafe slot.pointee)
     }
     statistics.created &+= 1
-    unsafe slot.pointee = FlowSlot(observation)
+    unsafe slot.pointee = FlowSlot(packet.observation)
     if selector != nil { unsafe sample(slot) }
-    if observation.hasDetail { keep(supplement.detail, of: reference) }
-    if observation.key.recordedLabels != 0 { unsafe labels(reference).pointee = supplement.labels }
+    if packet.observation.hasDetail { keep(packet.detail, of: reference) }
+    if packet.observation.key.recordedLabels != 0 { unsafe labels(reference).pointee = packet.labels }
   }
 
   /// Decides whether a Flow that begins is exported.
@@ -186,7 +182,7 @@ internal import CShims
 
   @inline(__always)
   private mutating func insert(
-    _ observation: borrowing PacketObservation, _ supplement: PacketSupplement, _ match: borrowing some SlotMatch,
+    _ packet: BatchedPacket, _ match: borrowing some SlotMatch,
     tag: UInt64, at free: UInt64
   ) {
     var position = free
@@ -197,14 +193,14 @@ internal import CShims
     }
     let reference = allocate(isIPv6: match.isIPv6)
     let slot = unsafe slot(reference)
-    unsafe slot.initialize(to: FlowSlot(observation))
+    unsafe slot.initialize(to: FlowSlot(packet.observation))
     if selector != nil { unsafe sample(slot) }
     unsafe match.complete(slot, reference)
-    if observation.hasDetail { keep(supplement.detail, of: reference) }
+    if packet.observation.hasDetail { keep(packet.detail, of: reference) }
     unsafe index[Int(position)] = tag << 32 | UInt64(reference.rawValue)
     statistics.active &+= 1
     statistics.created &+= 1
-    enqueue(reference, deadline: expiration.deadline(ofNewFlowAt: observation.time.milliseconds))
+    enqueue(reference, deadline: expiration.deadline(ofNewFlowAt: packet.observation.time.milliseconds))
   }
 
   @inline(__always)

@@ -48,7 +48,7 @@ internal import Synchronization
   /// How many stripes there are; a power of two.
   public let stripeCount: Int
 
-  private let stripes: UnsafeMutablePointer<Mutex<FlowStore>>
+  private let stripes: UnsafeMutablePointer<Stripe>
   private let stripeShift: UInt64
   private let index: Reservation
   private let indexStride: Int
@@ -87,7 +87,7 @@ internal import Synchronization
         indexLength: initialLength, expiration: FlowExpiration.Milliseconds(configuration.expiration),
         capacity: capacity,
         patience: patience, selector: selectors[stripe])
-      unsafe (stripes + stripe).initialize(to: Mutex(FlowStore(share)))
+      unsafe (stripes + stripe).initialize(to: Stripe(Mutex(FlowStore(share))))
     }
   }
 
@@ -123,35 +123,29 @@ internal import Synchronization
   /// - Returns: what that did to the table.
   @discardableResult
   public func update(_ batch: borrowing PacketBatch) -> FlowTableUpdate {
-    let count = batch.count
-    return unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { hashes in
-      unsafe withUnsafeTemporaryAllocation(of: UInt16.self, capacity: count) { order in
-        // First and last place of each stripe's packets in `order`.
-        unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: stripeCount + 1) { ends in
-          unsafe ends.initialize(repeating: 0)
-          unsafe prefetch(batch, hashes, ends)
-          unsafe sort(count, hashes, order, ends)
-          return unsafe add(batch, hashes, order, ends)
-        }
-      }
+    // First and last place of each stripe's packets in the batch's order.
+    unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: stripeCount + 1) { ends in
+      unsafe ends.initialize(repeating: 0)
+      let packets = batch.packets
+      unsafe prefetch(packets, ends)
+      unsafe sort(packets, ends)
+      return unsafe add(packets, ends)
     }
   }
 
   /// Hashes every key and asks for its index entry, then for the slots: the latencies of a whole batch overlap.
   @inline(__always)
-  private func prefetch(
-    _ batch: borrowing PacketBatch, _ hashes: UnsafeMutableBufferPointer<UInt64>,
-    _ counts: UnsafeMutableBufferPointer<Int32>
-  ) {
-    for i in 0..<batch.count {
-      let hash = hash.hash(batch[i].key, batch.supplement(of: i).labels)
-      unsafe hashes[i] = hash
+  private func prefetch(_ packets: BatchedPackets, _ counts: UnsafeMutableBufferPointer<Int32>) {
+    for i in 0..<packets.count {
+      let packet = packets[i]
+      let hash = unsafe hash.hash(packet.key, packet.labels)
+      packets.note(hash: hash, of: i)
       unsafe counts[stripe(hash) + 1] += 1
       unsafe cshims_prefetch(hintAddress(hash))
     }
     let (slots4, slots6) = unsafe (ipv4.base, ipv6.base)
-    for i in 0..<batch.count {
-      let reference = unsafe hintedReference(hashes[i])
+    for i in 0..<packets.count {
+      let reference = hintedReference(packets.hash(of: i))
       if reference == .none { continue }
       if reference.isIPv6 {
         let slot = unsafe slots6 + reference.number * MemoryLayout<FlowSlotIPv6>.stride
@@ -183,39 +177,38 @@ internal import Synchronization
 
   /// Brings the packets of a stripe together, in the order in which they came.
   @inline(__always)
-  private func sort(
-    _ count: Int, _ hashes: UnsafeMutableBufferPointer<UInt64>, _ order: UnsafeMutableBufferPointer<UInt16>,
-    _ ends: UnsafeMutableBufferPointer<Int32>
-  ) {
+  private func sort(_ packets: BatchedPackets, _ ends: UnsafeMutableBufferPointer<Int32>) {
     for stripe in 1...stripeCount { unsafe ends[stripe] += ends[stripe - 1] }
     // From here on ends[s] is the next free place of stripe s; when all are placed it is the end of stripe s.
-    for i in 0..<count {
-      let stripe = unsafe stripe(hashes[i])
-      unsafe order[Int(ends[stripe])] = UInt16(truncatingIfNeeded: i)
+    for i in 0..<packets.count {
+      let stripe = stripe(packets.hash(of: i))
+      unsafe packets.note(number: i, at: Int(ends[stripe]))
       unsafe ends[stripe] += 1
     }
   }
 
+  /// Adds the packets of one stripe after the other. A stripe that somebody else holds is left for later: to wait for it
+  /// costs as much as hundreds of packets.
   @inline(__always)
-  private func add(
-    _ batch: borrowing PacketBatch, _ hashes: UnsafeMutableBufferPointer<UInt64>,
-    _ order: UnsafeMutableBufferPointer<UInt16>, _ ends: UnsafeMutableBufferPointer<Int32>
-  ) -> FlowTableUpdate {
-    var (place, mostEnded) = (0, 0)
+  private func add(_ packets: BatchedPackets, _ ends: UnsafeMutableBufferPointer<Int32>) -> FlowTableUpdate {
     var result = FlowTableUpdate()
+    var mostEnded = 0
+    var held: UInt64 = 0
     for stripe in 0..<stripeCount {
-      let end = unsafe Int(ends[stripe])
-      guard place < end else { continue }
-      unsafe stripes[stripe].withLock { store in
-        let before = store.statistics
-        while place < end {
-          let i = unsafe Int(order[place])
-          store.update(batch[i], batch.supplement(of: i), hash: unsafe hashes[i])
-          place += 1
-        }
-        result.add(from: before, to: store.statistics)
-        mostEnded = max(mostEnded, store.ended.count)
+      let places = unsafe (stripe == 0 ? 0 : Int(ends[stripe - 1]))..<Int(ends[stripe])
+      guard !places.isEmpty else { continue }
+      let added: Void? = unsafe stripes[stripe].store.withLockIfAvailable { store in
+        mostEnded = max(mostEnded, store.add(packets, places, &result))
       }
+      if added == nil { held |= 1 << stripe }
+    }
+    while held != 0 {
+      let stripe = held.trailingZeroBitCount
+      let places = unsafe (stripe == 0 ? 0 : Int(ends[stripe - 1]))..<Int(ends[stripe])
+      unsafe stripes[stripe].store.withLock { store in
+        mostEnded = max(mostEnded, store.add(packets, places, &result))
+      }
+      held &= held - 1
     }
     result.isCrowded = mostEnded * 2 >= patience
     return result
@@ -246,7 +239,7 @@ extension FlowTable {
     at now: Timestamp, everything: Bool = false, sweep: inout FlowTableSweep, into buffer: inout FlowRecordBuffer
   ) -> Bool {
     while sweep.stripe < stripeCount {
-      let more = unsafe stripes[sweep.stripe].withLock {
+      let more = unsafe stripes[sweep.stripe].store.withLock {
         $0.takeExpired(at: now, everything: everything, into: &buffer)
       }
       sweep.visits += 1
@@ -261,7 +254,7 @@ extension FlowTable {
   /// long as its Flows take to be looked at once.
   public func setExpiration(_ expiration: FlowExpiration) {
     let expiration = FlowExpiration.Milliseconds(expiration)
-    for stripe in 0..<stripeCount { unsafe stripes[stripe].withLock { $0.setExpiration(expiration) } }
+    for stripe in 0..<stripeCount { unsafe stripes[stripe].store.withLock { $0.setExpiration(expiration) } }
   }
 
   /// What the table holds and did: the sum over the stripes, each at its own moment.
@@ -269,7 +262,7 @@ extension FlowTable {
     var sum = FlowTableStatistics()
     var (hasDetails, hasLabels) = (false, false)
     for stripe in 0..<stripeCount {
-      unsafe stripes[stripe].withLock {
+      unsafe stripes[stripe].store.withLock {
         sum.add($0.statistics)
         sum.waiting += $0.ended.count
         sum.indexEntries += Int($0.mask + 1)
@@ -290,13 +283,40 @@ extension FlowTable {
 
   func withStripe(_ stripe: Int, _ body: (borrowing FlowStore) -> Void) {
     precondition(stripe < stripeCount)
-    unsafe stripes[stripe].withLock { body($0) }
+    unsafe stripes[stripe].store.withLock { body($0) }
   }
 
   /// Calls `body` for each stripe under its lock: for tests.
   func forEachStripe(_ body: (borrowing FlowStore) -> Void) {
     for stripe in 0..<stripeCount { withStripe(stripe, body) }
   }
+}
+
+extension FlowStore {
+  /// Adds the packets at these places of the order.
+  ///
+  /// - Returns: how many Flows wait for the exporter.
+  @inline(__always)
+  fileprivate mutating func add(
+    _ packets: BatchedPackets, _ places: Range<Int>, _ result: inout FlowTableUpdate
+  ) -> Int {
+    let before = statistics.progress
+    for place in places {
+      let i = packets.number(at: place)
+      update(packets[i], hash: packets.hash(of: i))
+    }
+    result.add(from: before, to: statistics)
+    return ended.count
+  }
+}
+
+/// A stripe, and behind it room that keeps what one thread writes out of the cache lines that another one reads: the
+/// processor fetches them two by two.
+@safe private struct Stripe: ~Copyable {
+  let store: Mutex<FlowStore>
+  private let room = InlineArray<16, UInt64>(repeating: 0)
+
+  init(_ store: consuming Mutex<FlowStore>) { self.store = store }
 }
 
 /// How far a sweep of the table for ended Flows has come.

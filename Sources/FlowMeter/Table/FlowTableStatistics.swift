@@ -32,6 +32,15 @@ public struct FlowTableStatistics: Sendable {
 
   public init() {}
 
+  /// Those that tell what a batch of packets has done.
+  struct Progress {
+    let searched, created, evicted: UInt64
+    let lost: FlowTotals
+  }
+
+  @inline(__always)
+  var progress: Progress { Progress(searched: searched, created: created, evicted: evicted, lost: lost) }
+
   package mutating func add(_ other: FlowTableStatistics) {
     active += other.active
     created &+= other.created
@@ -87,11 +96,10 @@ public struct FlowTableUpdate: Sendable {
 
   /// Adds what a stripe counted between two moments.
   @inline(__always)
-  mutating func add(from before: borrowing FlowTableStatistics, to after: borrowing FlowTableStatistics) {
+  mutating func add(from before: FlowTableStatistics.Progress, to after: borrowing FlowTableStatistics) {
     searched &+= after.searched &- before.searched
     created &+= after.created &- before.created
     evicted &+= after.evicted &- before.evicted
-    guard after.lost.flows != before.lost.flows else { return }
     lost.flows &+= after.lost.flows &- before.lost.flows
     lost.packets &+= after.lost.packets &- before.lost.packets
     lost.octets &+= after.lost.octets &- before.lost.octets
