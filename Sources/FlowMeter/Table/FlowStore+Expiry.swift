@@ -8,9 +8,8 @@ extension FlowStore {
   /// Puts a Flow into the bucket of its deadline.
   @inline(__always)
   mutating func enqueue(_ reference: SlotReference, deadline: Int64) {
-    let tick = wheel.tick(forDeadline: deadline)
-    unsafe next(reference).pointee = wheel[tick].rawValue
-    wheel[tick] = reference
+    let behind = wheel.push(reference, to: wheel.tick(forDeadline: deadline))
+    unsafe next(reference).pointee = behind.rawValue
   }
 
   /// Makes room for one Flow: the one nearest to its end leaves (RFC 5470 section 5.1.1 case 4, reason 5).
@@ -61,7 +60,7 @@ extension FlowStore {
   private func prefetchNextVictims(_ first: SlotReference) {
     guard first != .none else { return }
     let hash = unsafe hash(of: first, slot(first))
-    unsafe cshims_prefetch(index + Int(UInt64(UInt32(truncatingIfNeeded: hash)) & mask))
+    index.prefetch(hash)
     let second = unsafe SlotReference(rawValue: next(first).pointee)
     if second != .none { unsafe cshims_prefetch(slot(second)) }
   }
@@ -83,7 +82,10 @@ extension FlowStore {
     if slot.isLeftOut { statistics.leftOut.add(slot.totals) } else { statistics.lost.add(slot.totals) }
   }
 
-  /// Moves Flows that have ended into `buffer`, as many as fit.
+  /// How many Flows whose bucket is due are looked at under one lock, whether they have ended or not.
+  static let mostLooks = 256
+
+  /// Moves Flows that have ended into `buffer`, as many as fit, and as one lock may be held for.
   ///
   /// - Parameters:
   ///   - now: the time that deadlines are held against.
@@ -100,10 +102,11 @@ extension FlowStore {
     }
     // A bucket is due when the last moment of its tick has passed.
     let end = FlowWheel.tick(now.milliseconds)
+    var looks = 0
     repeat {
       while due != .none {
-        guard !buffer.isFull else { return true }
-        takeDue(now, everything, into: &buffer)
+        guard !buffer.isFull, looks < Self.mostLooks else { return true }
+        looks += takeDue(now, everything, into: &buffer)
       }
     } while everything ? gatherAll() : gather(before: end)
     return false
@@ -118,19 +121,16 @@ extension FlowStore {
       return hasFlows
     }
     guard wheel.advance(before: end), let tick = wheel.cursor else { return false }
-    due = wheel[tick]
-    wheel[tick] = .none
+    due = wheel.take(tick).first
     return true
   }
 
   /// Makes all Flows the due ones. False where there are none.
   private mutating func gatherAll() -> Bool {
     for bucket in 0..<wheel.bucketCount where wheel[bucket] != .none {
-      var last = wheel[bucket]
-      while unsafe next(last).pointee != 0 { unsafe last = SlotReference(rawValue: next(last).pointee) }
-      unsafe next(last).pointee = due.rawValue
-      due = wheel[bucket]
-      wheel[bucket] = .none
+      let chain = wheel.take(bucket)
+      unsafe next(chain.last).pointee = due.rawValue
+      due = chain.first
     }
     return due != .none
   }
@@ -144,9 +144,11 @@ extension FlowStore {
 
   /// Looks at up to a group of due Flows. Their slots, then their index entries, are asked for before the first is
   /// looked at: the memory's latency is paid once a group.
-  private mutating func takeDue(_ now: Timestamp, _ everything: Bool, into buffer: inout FlowRecordBuffer) {
+  ///
+  /// - Returns: how many they were.
+  private mutating func takeDue(_ now: Timestamp, _ everything: Bool, into buffer: inout FlowRecordBuffer) -> Int {
     let group = min(32, buffer.capacity - buffer.count)
-    unsafe withUnsafeTemporaryAllocation(of: SlotReference.self, capacity: group) { references in
+    return unsafe withUnsafeTemporaryAllocation(of: SlotReference.self, capacity: group) { references in
       var count = 0
       while due != .none, count < group {
         unsafe references[count] = due
@@ -160,12 +162,13 @@ extension FlowStore {
           let slot = unsafe slot(references[i])
           unsafe hashes[i] = hash(of: references[i], slot)
           if unsafe slot.pointee.hasDetail { unsafe cshims_prefetch(detail(references[i])) }
-          unsafe cshims_prefetch(index + Int(UInt64(UInt32(truncatingIfNeeded: hashes[i])) & mask))
+          unsafe index.prefetch(hashes[i])
         }
         for i in 0..<count {
           unsafe take(references[i], hash: hashes[i], now, everything, into: &buffer)
         }
       }
+      return count
     }
   }
 

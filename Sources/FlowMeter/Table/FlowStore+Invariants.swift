@@ -6,18 +6,15 @@ extension FlowStore {
   /// Traps unless index, wheel, ended list and free lists agree. For tests; looks at every Flow.
   func assertInvariants() {
     var indexed: Set<UInt32> = []
-    for position in 0...mask {
-      let entry = unsafe index[Int(position)]
-      guard entry != 0 else { continue }
-      let reference = SlotReference(rawValue: UInt32(truncatingIfNeeded: entry))
+    for position in 0..<index.end where index[position] != 0 {
+      let entry = index[position]
+      let reference = FlowIndex.reference(entry)
       precondition(indexed.insert(reference.rawValue).inserted, "a slot has two index entries")
       let hash = unsafe hash(of: reference, slot(reference))
-      precondition(entry >> 32 == UInt64(UInt32(truncatingIfNeeded: hash)), "an entry's tag is not its Flow's")
+      precondition(FlowIndex.tag(ofEntry: entry) == FlowIndex.tag(hash), "an entry's tag is not its Flow's")
       precondition(unsafe slot(reference).pointee.isIPv6 == reference.isIPv6, "a slot is of the other family")
-      var probe = entry >> 32 & mask
-      while probe != position {
-        precondition(unsafe index[Int(probe)] != 0, "a probe for an entry ends before it")
-        probe = (probe + 1) & mask
+      for probe in index.shape.home(of: FlowIndex.tag(hash))..<position {
+        precondition(index[probe] != 0, "a probe for an entry ends before it")
       }
     }
     precondition(indexed.count == statistics.active, "the index has not as many entries as there are Flows")

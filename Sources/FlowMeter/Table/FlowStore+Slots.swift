@@ -158,24 +158,9 @@ extension FlowStore {
     }
   }
 
-  /// Removes a Flow's entry and shifts back those behind it that probed past its place.
+  /// A Flow is active no longer.
   mutating func removeFromIndex(_ reference: SlotReference, hash: UInt64) {
-    var hole = UInt64(UInt32(truncatingIfNeeded: hash)) & mask
-    while unsafe UInt32(truncatingIfNeeded: index[Int(hole)]) != reference.rawValue {
-      hole = (hole &+ 1) & mask
-    }
-    var position = hole
-    while true {
-      position = (position &+ 1) & mask
-      let entry = unsafe index[Int(position)]
-      if entry == 0 { break }
-      let home = entry >> 32 & mask
-      if (position &- home) & mask >= (position &- hole) & mask {
-        unsafe index[Int(hole)] = entry
-        hole = position
-      }
-    }
-    unsafe index[Int(hole)] = 0
+    index.remove(reference, hash: hash)
     statistics.active &-= 1
   }
 }

@@ -4,36 +4,16 @@
 
 internal import CShims
 
-/// How far a visit of a stripe's Flows has come: the places of the index that are still to be looked at.
+/// How far a visit of a stripe's Flows has come: the tags whose places have been looked at.
 ///
 /// A Flow's entry stands at its own place, or behind it with no empty place between. Flows that come and go in the
 /// meantime move entries nearer to their own place, never away; so a visit that asks each place for the entries whose
-/// own it is meets every Flow once that stays active. When the index doubles, the entries of place p are those of p and
-/// of p + the old size.
+/// own it is meets every Flow once that stays active. Where the index grows meanwhile, a place's entries have two.
 struct StripeVisit {
-  private var size: UInt64
-  private var places: [Range<UInt64>]
+  /// The first tag that has not been looked at.
+  fileprivate var next: UInt64 = 0
 
-  init(size: UInt64) {
-    self.size = size
-    places = [0..<size]
-  }
-
-  /// Nil when all have been looked at.
-  var next: UInt64? { places.last?.lowerBound }
-
-  mutating func advance() {
-    guard let range = places.popLast(), range.count > 1 else { return }
-    places.append(range.lowerBound + 1..<range.upperBound)
-  }
-
-  /// Follows the growth of the index.
-  mutating func grow(to newSize: UInt64) {
-    while size < newSize {
-      places += places.map { $0.lowerBound + size..<$0.upperBound + size }
-      size *= 2
-    }
-  }
+  var isComplete: Bool { next > UInt64(UInt32.max) }
 }
 
 extension FlowStore {
@@ -44,14 +24,14 @@ extension FlowStore {
 
   /// Copies active Flows into `buffer`, as many as one lock may be held for. Nothing is changed.
   func copyActive(_ visit: inout StripeVisit, into buffer: inout FlowRecordBuffer) {
-    visit.grow(to: mask + 1)
     let room = buffer.capacity - buffer.count
     unsafe withUnsafeTemporaryAllocation(of: SlotReference.self, capacity: room) { references in
       var (count, looked) = (0, 0)
-      while let place = visit.next, looked < Self.mostPlaces, count + Self.mostEntries <= room {
-        visit.advance()
+      while !visit.isComplete, looked < Self.mostPlaces, count + Self.mostEntries <= room {
+        let tags = visit.next..<index.shape.tagBehind(placeOf: visit.next)
+        visit.next = tags.upperBound
         looked += 1
-        forEachEntry(of: place) {
+        forEachEntry(of: tags) {
           guard count < room else { return }
           unsafe cshims_prefetch(slot($0))
           unsafe references[count] = $0
@@ -64,14 +44,12 @@ extension FlowStore {
     }
   }
 
-  /// Those whose own place it is, wherever they stand.
-  private func forEachEntry(of place: UInt64, _ body: (SlotReference) -> Void) {
-    var position = place
-    while true {
-      let entry = unsafe index[Int(position)]
-      if entry == 0 { return }
-      if entry >> 32 & mask == place { body(SlotReference(rawValue: UInt32(truncatingIfNeeded: entry))) }
-      position = (position &+ 1) & mask
+  /// Those with these tags, which have one place, wherever they stand.
+  private func forEachEntry(of tags: Range<UInt64>, _ body: (SlotReference) -> Void) {
+    var position = index.shape.home(of: tags.lowerBound)
+    while index[position] != 0 {
+      if tags.contains(FlowIndex.tag(ofEntry: index[position])) { body(FlowIndex.reference(index[position])) }
+      position += 1
     }
   }
 }

@@ -2,11 +2,8 @@
 //
 // On the path of every packet: nothing here allocates once warm, throws, logs or reads a clock.
 //
-// Unsafe: index, slots and links are raw memory that the table reserved for this stripe. Guaranteed here: a reference
-// other than 0 names a slot that this stripe claimed and initialised; the index has a power of two of entries, of
-// which at least three eighths are empty, so that a probe ends; the caller holds the stripe's lock.
-
-internal import CShims
+// Unsafe: slots and links are raw memory that the table reserved for this stripe. Guaranteed here: a reference other
+// than 0 names a slot that this stripe claimed and initialised; the caller holds the stripe's lock.
 
 /// One stripe of the flow table: a hash index over slots, and the order in which Flows end.
 ///
@@ -15,9 +12,7 @@ internal import CShims
 /// one, stands apart from the slot: a packet that is added neither reads nor writes it. So do the labels of a labelled
 /// Flow, which are part of its key: its packets read them, and those of other Flows do not.
 ///
-/// **Index.** Open addressing, linear probing, deletion by shifting back. An entry is the hash's low 32 bits beside a
-/// slot reference; the key itself is compared always, so two Flows are never merged. It doubles in place when five
-/// eighths are used.
+/// **Index.** See ``FlowIndex``; the key itself is compared always, so two Flows are never merged.
 ///
 /// **Order of ending.** A wheel of buckets of 256 ms. A Flow is put into the bucket of its deadline when it begins,
 /// and is not touched there by packets; when the bucket comes up, a Flow that has had packets since moves on to the
@@ -27,13 +22,14 @@ internal import CShims
   /// Everything that a stripe is given by its table.
   @unsafe struct Share {
     var index: UnsafeMutablePointer<UInt64>
-    /// Where the mask of the index is shown to those who prefetch without the lock.
-    var maskHint: UnsafeMutablePointer<UInt64>
+    /// Where the shape of the index is shown to those who prefetch without the lock.
+    var indexHint: UnsafeMutablePointer<UInt64>
     var ipv4: SlotPool
     var ipv6: SlotPool
     var hash: KeyHash
-    /// How many entries the index starts with, a power of two.
+    /// How many places the index starts with, and how many it may have: powers of two.
     var indexLength: Int
+    var mostIndexLength: Int
     var expiration: FlowExpiration.Milliseconds
     /// How many Flows may be active.
     var capacity: Int
@@ -43,12 +39,7 @@ internal import CShims
     var selector: FlowSelector?
   }
 
-  /// The index starts with this many entries at the least.
-  static let smallestIndex = 256
-
-  let index: UnsafeMutablePointer<UInt64>
-  let maskHint: UnsafeMutablePointer<UInt64>
-  var mask: UInt64
+  var index: FlowIndex
   let hash: KeyHash
   var expiration: FlowExpiration.Milliseconds
   let capacity: Int
@@ -71,10 +62,8 @@ internal import CShims
   var statistics = FlowTableStatistics()
 
   init(_ share: Share) {
-    unsafe index = share.index
-    unsafe maskHint = share.maskHint
-    mask = unsafe UInt64(share.indexLength - 1)
-    unsafe maskHint.pointee = mask
+    index = unsafe FlowIndex(
+      share.index, hint: share.indexHint, length: share.indexLength, mostLength: share.mostIndexLength)
     hash = unsafe share.hash
     expiration = unsafe share.expiration
     capacity = unsafe share.capacity
@@ -119,13 +108,13 @@ internal import CShims
     _ packet: BatchedPacket,
     _ match: borrowing some SlotMatch, hash: UInt64
   ) {
-    let tag = UInt64(UInt32(truncatingIfNeeded: hash))
-    var position = tag & mask
+    let tag = FlowIndex.tag(hash)
+    var position = index.shape.home(of: tag)
     while true {
-      let entry = unsafe index[Int(position)]
+      let entry = index[position]
       if entry == 0 { break }
-      if entry >> 32 == tag {
-        let reference = SlotReference(rawValue: UInt32(truncatingIfNeeded: entry))
+      if FlowIndex.tag(ofEntry: entry) == tag {
+        let reference = FlowIndex.reference(entry)
         let slot = unsafe slot(reference)
         if unsafe match.matches(slot, reference) {
           statistics.found &+= 1
@@ -139,7 +128,7 @@ internal import CShims
         }
       }
       statistics.searched &+= 1
-      position = (position &+ 1) & mask
+      position &+= 1
     }
     insert(packet, match, tag: tag, at: position)
   }
@@ -183,13 +172,12 @@ internal import CShims
   @inline(__always)
   private mutating func insert(
     _ packet: BatchedPacket, _ match: borrowing some SlotMatch,
-    tag: UInt64, at free: UInt64
+    tag: UInt64, at free: Int
   ) {
-    var position = free
-    if makesRoom() {
-      // Entries may have moved: look for the free place again.
-      position = tag & mask
-      while unsafe index[Int(position)] != 0 { position = (position &+ 1) & mask }
+    // Where entries may have moved the free place is looked for again.
+    guard let position = makesRoom() ? index.freePosition(for: tag) : free, position < index.end - 1 else {
+      statistics.created &+= 1
+      return countLoss(FlowSlot(packet.observation))
     }
     let reference = allocate(isIPv6: match.isIPv6)
     let slot = unsafe slot(reference)
@@ -197,7 +185,7 @@ internal import CShims
     if selector != nil { unsafe sample(slot) }
     unsafe match.complete(slot, reference)
     if packet.observation.hasDetail { keep(packet.detail, of: reference) }
-    unsafe index[Int(position)] = tag << 32 | UInt64(reference.rawValue)
+    index.set(tag, reference, at: position)
     statistics.active &+= 1
     statistics.created &+= 1
     enqueue(reference, deadline: expiration.deadline(ofNewFlowAt: packet.observation.time.milliseconds))
@@ -216,28 +204,6 @@ internal import CShims
       evict()
       return true
     }
-    if UInt64(statistics.active + 1) * 8 > (mask + 1) * 5 {
-      grow()
-      return true
-    }
-    return false
-  }
-
-  /// Doubles the index where it stands: its address space was reserved for the stripe's full capacity.
-  private mutating func grow() {
-    let old = Int(mask + 1)
-    unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: old) { entries in
-      unsafe _ = entries.initialize(from: UnsafeBufferPointer(start: index, count: old))
-      unsafe index.update(repeating: 0, count: old)
-      mask = mask * 2 + 1
-      unsafe maskHint.pointee = mask
-      for i in 0..<old {
-        let entry = unsafe entries[i]
-        if entry == 0 { continue }
-        var position = entry >> 32 & mask
-        while unsafe index[Int(position)] != 0 { position = (position &+ 1) & mask }
-        unsafe index[Int(position)] = entry
-      }
-    }
+    return index.grow(for: statistics.active + 1)
   }
 }

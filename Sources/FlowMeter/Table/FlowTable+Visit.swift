@@ -13,11 +13,11 @@ extension FlowTable {
   public func copyActive(_ visit: inout FlowTableVisit, into buffer: inout FlowRecordBuffer) -> Bool {
     guard visit.stripe < stripeCount else { return false }
     withStripe(visit.stripe) { store in
-      var inStripe = visit.inStripe ?? StripeVisit(size: store.mask + 1)
+      var inStripe = visit.inStripe ?? StripeVisit()
       store.copyActive(&inStripe, into: &buffer)
       visit.inStripe = inStripe
     }
-    if visit.inStripe?.next == nil {
+    if visit.inStripe?.isComplete ?? true {
       visit.inStripe = nil
       visit.stripe += 1
     }

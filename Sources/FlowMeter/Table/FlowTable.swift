@@ -52,11 +52,13 @@ internal import Synchronization
   private let stripeShift: UInt64
   private let index: Reservation
   private let indexStride: Int
-  private let maskHints: UnsafeMutablePointer<UInt64>
+  private let indexHints: UnsafeMutablePointer<UInt64>
   private let ipv4: SlotPool
   private let ipv6: SlotPool
   private let hash: KeyHash
   private let patience: Int
+  /// After how many a sweep leaves a stripe.
+  private let mostVisits: Int
 
   /// Reserves the address space for `maxFlows`; memory is used as Flows come.
   ///
@@ -70,10 +72,11 @@ internal import Synchronization
     stripeShift = UInt64(64 - layout.stripeBits)
     let capacity = layout.capacity
     patience = layout.patience
-    indexStride = layout.indexLength
+    mostVisits = 64 + (layout.capacity + layout.patience) / FlowStore.mostLooks
+    indexStride = layout.indexLength + FlowIndex.overflow
     let initialLength = Self.initialIndex(configuration.indexSize / stripeCount, atMost: layout.indexLength)
     index = try Reservation(bytes: stripeCount * indexStride * MemoryLayout<UInt64>.stride)
-    unsafe maskHints = .allocate(capacity: stripeCount)
+    unsafe indexHints = .allocate(capacity: stripeCount)
     let chunk = SlotPool.chunk
     let slots = stripeCount * ((capacity + patience + chunk) / chunk * chunk)
     ipv4 = try SlotPool(stride: MemoryLayout<FlowSlot>.stride, capacity: slots)
@@ -83,8 +86,9 @@ internal import Synchronization
     for stripe in 0..<stripeCount {
       let share = unsafe FlowStore.Share(
         index: index.base.assumingMemoryBound(to: UInt64.self) + stripe * indexStride,
-        maskHint: maskHints + stripe, ipv4: ipv4, ipv6: ipv6, hash: hash,
-        indexLength: initialLength, expiration: FlowExpiration.Milliseconds(configuration.expiration),
+        indexHint: indexHints + stripe, ipv4: ipv4, ipv6: ipv6, hash: hash,
+        indexLength: initialLength, mostIndexLength: layout.indexLength,
+        expiration: FlowExpiration.Milliseconds(configuration.expiration),
         capacity: capacity,
         patience: patience, selector: selectors[stripe])
       unsafe (stripes + stripe).initialize(to: Stripe(Mutex(FlowStore(share))))
@@ -93,7 +97,7 @@ internal import Synchronization
 
   /// How long a stripe's index is at the start: a power of two.
   private static func initialIndex(_ wanted: Int, atMost most: Int) -> Int {
-    var length = FlowStore.smallestIndex
+    var length = FlowIndex.smallestLength
     while length < wanted, length < most { length *= 2 }
     return length
   }
@@ -115,7 +119,7 @@ internal import Synchronization
   deinit {
     unsafe stripes.deinitialize(count: stripeCount)
     unsafe stripes.deallocate()
-    unsafe maskHints.deallocate()
+    unsafe indexHints.deallocate()
   }
 
   /// Adds a batch of packets to their Flows, and leaves the batch as it is.
@@ -161,19 +165,17 @@ internal import Synchronization
   /// own, mostly in the same cache line.
   @inline(__always)
   private func hintedReference(_ hash: UInt64) -> SlotReference {
-    let stripe = stripe(hash)
-    let mask = unsafe cshims_load_hint(maskHints + stripe)
-    let entries = unsafe index.base.assumingMemoryBound(to: UInt64.self) + stripe * indexStride
-    let tag = UInt64(UInt32(truncatingIfNeeded: hash))
+    let entries = unsafe hintAddress(hash)
+    let tag = FlowIndex.tag(hash)
     for distance in 0..<Self.hintDistance {
-      let entry = unsafe cshims_load_hint(entries + Int((tag &+ distance) & mask))
-      if entry >> 32 == tag { return SlotReference(rawValue: UInt32(truncatingIfNeeded: entry)) }
+      let entry = unsafe cshims_load_hint(entries + distance)
+      if FlowIndex.tag(ofEntry: entry) == tag { return FlowIndex.reference(entry) }
       if entry == 0 { break }
     }
     return .none
   }
 
-  private static let hintDistance: UInt64 = 8
+  private static let hintDistance = 8
 
   /// Brings the packets of a stripe together, in the order in which they came.
   @inline(__always)
@@ -220,9 +222,15 @@ internal import Synchronization
   @inline(__always)
   private func hintAddress(_ hash: UInt64) -> UnsafePointer<UInt64> {
     let stripe = stripe(hash)
-    let position = unsafe UInt64(UInt32(truncatingIfNeeded: hash)) & cshims_load_hint(maskHints + stripe)
     return unsafe UnsafePointer(
-      index.base.assumingMemoryBound(to: UInt64.self) + stripe * indexStride + Int(position))
+      index.base.assumingMemoryBound(to: UInt64.self) + stripe * indexStride
+        + hintedShape(stripe).home(of: FlowIndex.tag(hash)))
+  }
+
+  /// The shape of a stripe's index now, or a moment ago.
+  @inline(__always)
+  private func hintedShape(_ stripe: Int) -> FlowIndex.Shape {
+    unsafe FlowIndex.Shape(rawValue: cshims_load_hint(indexHints + stripe))
   }
 }
 
@@ -243,7 +251,7 @@ extension FlowTable {
         $0.takeExpired(at: now, everything: everything, into: &buffer)
       }
       sweep.visits += 1
-      let staysHere = more && (everything || sweep.visits < FlowTableSweep.mostVisits)
+      let staysHere = more && (everything || sweep.visits < mostVisits)
       if !staysHere { (sweep.stripe, sweep.visits) = (sweep.stripe + 1, 0) }
       if more { return true }
     }
@@ -265,7 +273,7 @@ extension FlowTable {
       unsafe stripes[stripe].store.withLock {
         sum.add($0.statistics)
         sum.waiting += $0.ended.count
-        sum.indexEntries += Int($0.mask + 1)
+        sum.indexEntries += $0.index.length
         hasDetails = hasDetails || $0.hasDetails
         hasLabels = hasLabels || $0.hasLabels
       }
@@ -278,7 +286,7 @@ extension FlowTable {
   /// Where in the index of its stripe the lookup of a Flow begins.
   public func bucket(of record: FlowRecord) -> UInt64 {
     let hash = hash.hash(record.key, record.labels)
-    return unsafe UInt64(UInt32(truncatingIfNeeded: hash)) & cshims_load_hint(maskHints + stripe(hash))
+    return UInt64(hintedShape(stripe(hash)).home(of: FlowIndex.tag(hash)))
   }
 
   func withStripe(_ stripe: Int, _ body: (borrowing FlowStore) -> Void) {
@@ -321,11 +329,9 @@ extension FlowStore {
 
 /// How far a sweep of the table for ended Flows has come.
 ///
-/// A stripe that fills as fast as it is emptied is left after a number of visits, so that a flood of Flows in it does
-/// not keep the others waiting; the next sweep goes on with it.
+/// A stripe that fills as fast as it is emptied is left when as many Flows have been looked at as there were, so that a
+/// flood of Flows in it does not keep the others waiting; the next sweep goes on with it.
 public struct FlowTableSweep: Sendable {
-  static let mostVisits = 64
-
   var stripe = 0
   var visits = 0
 

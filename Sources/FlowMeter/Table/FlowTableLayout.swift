@@ -8,7 +8,7 @@ struct FlowTableLayout {
   /// How many ended Flows of a stripe may wait: two of the largest batches at the least, so that a reader who drains the
   /// table whenever it is crowded never loses one.
   let patience: Int
-  /// The longest index of a stripe. Entries.
+  /// The longest index of a stripe. Places.
   let indexLength: Int
 
   init(maxFlows: Int) {
@@ -16,7 +16,7 @@ struct FlowTableLayout {
     var stripeBits = 0
     while stripeBits < 4, maxFlows >> (stripeBits + 1) >= 256 { stripeBits += 1 }
     let capacity = maxFlows >> stripeBits
-    var indexLength = FlowStore.smallestIndex
+    var indexLength = FlowIndex.smallestLength
     while (capacity + 1) * 8 > indexLength * 5 { indexLength *= 2 }
     (self.stripeBits, self.capacity, self.indexLength) = (stripeBits, capacity, indexLength)
     patience = max(2 * PacketBatch.mostPackets, capacity / 8)

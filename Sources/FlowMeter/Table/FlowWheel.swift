@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Unsafe: owns one allocation of bucket heads; positions are masked to its size.
+// Unsafe: owns one allocation of buckets; positions are masked to its size.
 
 /// Buckets of Flows by the time at which they may end, 256 ms each: see ``FlowStore``.
 @safe struct FlowWheel: ~Copyable {
@@ -9,7 +9,14 @@
   /// A Flow whose deadline lies farther off waits in the last bucket and is looked at again from there.
   static let mostBuckets = 4096
 
-  private let heads: UnsafeMutablePointer<SlotReference>
+  /// A chain of Flows, by the links of their slots.
+  struct Bucket {
+    var first = SlotReference.none
+    /// Of no meaning where there is no first.
+    var last = SlotReference.none
+  }
+
+  private let buckets: UnsafeMutablePointer<Bucket>
   let bucketCount: Int64
   /// The earliest tick whose bucket has not been emptied; nil before the first Flow.
   private(set) var cursor: Int64?
@@ -21,11 +28,11 @@
     var count = 8
     while count < wanted, count < Self.mostBuckets { count *= 2 }
     bucketCount = Int64(count)
-    unsafe heads = .allocate(capacity: count)
-    unsafe heads.initialize(repeating: .none, count: count)
+    unsafe buckets = .allocate(capacity: count)
+    unsafe buckets.initialize(repeating: Bucket(), count: count)
   }
 
-  deinit { unsafe heads.deallocate() }
+  deinit { unsafe buckets.deallocate() }
 
   @inline(__always)
   static func tick(_ milliseconds: Int64) -> Int64 { milliseconds >> tickShift }
@@ -44,8 +51,32 @@
 
   @inline(__always)
   subscript(tick: Int64) -> SlotReference {
-    get { unsafe heads[Int(truncatingIfNeeded: tick & (bucketCount &- 1))] }
-    nonmutating set { unsafe heads[Int(truncatingIfNeeded: tick & (bucketCount &- 1))] = newValue }
+    get { unsafe bucket(tick).pointee.first }
+    nonmutating set { unsafe bucket(tick).pointee.first = newValue }
+  }
+
+  /// Puts a Flow to the front of a bucket.
+  ///
+  /// - Returns: the one that is behind it now.
+  @inline(__always)
+  func push(_ reference: SlotReference, to tick: Int64) -> SlotReference {
+    let bucket = unsafe bucket(tick)
+    let behind = unsafe bucket.pointee.first
+    if behind == .none { unsafe bucket.pointee.last = reference }
+    unsafe bucket.pointee.first = reference
+    return behind
+  }
+
+  /// Empties a bucket.
+  func take(_ tick: Int64) -> Bucket {
+    let bucket = unsafe bucket(tick)
+    defer { unsafe bucket.pointee = Bucket() }
+    return unsafe bucket.pointee
+  }
+
+  @inline(__always)
+  private func bucket(_ tick: Int64) -> UnsafeMutablePointer<Bucket> {
+    unsafe buckets + Int(truncatingIfNeeded: tick & (bucketCount &- 1))
   }
 
   /// Goes on to the next bucket that has Flows, at most to `end`; nil looks at all. False where there is none before it.

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Testing
+
+@testable import FlowMeter
+
+@Suite("The hash index of a stripe")
+struct FlowIndexTests {
+  /// An index in memory of its own, beside a dictionary of what is in it.
+  final class Subject {
+    private let memory: UnsafeMutablePointer<UInt64>
+    private let hint: UnsafeMutablePointer<UInt64>
+    var index: FlowIndex
+    var hashes: [UInt32: UInt64] = [:]
+    private var nextReference: UInt32 = 1
+
+    init(mostLength: Int) {
+      let places = mostLength + FlowIndex.overflow
+      memory = .allocate(capacity: places)
+      memory.initialize(repeating: 0, count: places)
+      hint = .allocate(capacity: 1)
+      index = FlowIndex(memory, hint: hint, length: FlowIndex.smallestLength, mostLength: mostLength)
+    }
+
+    deinit {
+      memory.deallocate()
+      hint.deallocate()
+    }
+
+    /// False where there was no place.
+    @discardableResult
+    func insert(_ hash: UInt64) -> Bool {
+      _ = index.grow(for: hashes.count + 1)
+      guard let position = index.freePosition(for: FlowIndex.tag(hash)) else { return false }
+      index.set(FlowIndex.tag(hash), SlotReference(rawValue: nextReference), at: position)
+      hashes[nextReference] = hash
+      nextReference += 1
+      return true
+    }
+
+    func grow() { _ = index.grow(for: hashes.count) }
+
+    func remove(_ reference: UInt32) {
+      guard let hash = hashes.removeValue(forKey: reference) else { return }
+      index.remove(SlotReference(rawValue: reference), hash: hash)
+    }
+
+    func finds(_ reference: UInt32, _ hash: UInt64) -> Bool {
+      var position = index.shape.home(of: FlowIndex.tag(hash))
+      while index[position] != 0 {
+        if FlowIndex.reference(index[position]).rawValue == reference { return true }
+        position += 1
+      }
+      return false
+    }
+
+    var findsAll: Bool { hashes.allSatisfy { finds($0.key, $0.value) } }
+    var entryCount: Int { (0..<index.end).count { index[$0] != 0 } }
+  }
+
+  @Test("entries are found at every step of its growth, while others come and go", arguments: [1, 2, 3] as [UInt64])
+  func growth(seed: UInt64) {
+    var random = SplitMix64(state: seed)
+    let subject = Subject(mostLength: 1 << 13)
+    var lengths: Set<Int> = []
+    var growing = 0
+    while subject.hashes.count < 4500 {
+      #expect(subject.insert(random.next()))
+      if random.next() % 4 == 0, let some = subject.hashes.randomElement(using: &random) { subject.remove(some.key) }
+      lengths.insert(subject.index.length)
+      if subject.index.shape.limit != 0 { growing += 1 }
+      if subject.hashes.count % 16 == 0 || subject.index.shape.limit != 0 { #expect(subject.findsAll) }
+    }
+    #expect(subject.entryCount == subject.hashes.count)
+    #expect(lengths == [256, 512, 1024, 2048, 4096, 8192])
+    // 16 places and a cluster at a time: never all at once.
+    #expect(growing > 256 / 32)
+    for reference in subject.hashes.keys.sorted() { subject.remove(reference) }
+    #expect(subject.entryCount == 0)
+  }
+
+  @Test("tags that all have one place are found throughout its growth", arguments: [0, 0x7fff_0000, 0xffff_ff00] as [UInt64])
+  func cluster(first: UInt64) {
+    let subject = Subject(mostLength: 1 << 12)
+    for number in 0..<200 as Range<UInt64> {
+      #expect(subject.insert(first + number))
+      #expect(subject.findsAll)
+    }
+    while subject.index.shape.limit != 0 { subject.grow() }
+    #expect(subject.index.length == 512)
+    #expect(subject.findsAll)
+    #expect(subject.entryCount == 200)
+  }
+
+  @Test("what is probed past the last place has room there, and where that is full there is no place")
+  func overflow() {
+    let subject = Subject(mostLength: FlowIndex.smallestLength)
+    var count = 0
+    while subject.insert(0xffff_ffff) { count += 1 }
+    // The last place itself and the room behind it but for the one that ends probes.
+    #expect(count == FlowIndex.overflow)
+    #expect(subject.findsAll)
+    subject.remove(1)
+    #expect(subject.findsAll)
+    #expect(subject.insert(0xffff_ffff))
+  }
+
+  @Test("places are in the order of tags, and those below the limit are the old ones")
+  func shape() {
+    let whole = FlowIndex.Shape(length: 1024)
+    #expect(whole.home(of: 0) == 0)
+    #expect(whole.home(of: 0xffff_ffff) == 1023)
+    #expect(whole.home(of: 0x8000_0000) == 512)
+    let growing = FlowIndex.Shape(length: 1024, limit: 512)
+    #expect(growing.home(of: 0x8000_0000) == 512)
+    #expect(growing.home(of: 0x7fff_ffff) == 255)
+    #expect(growing.tagBehind(placeOf: 0x7fff_ffff) == 0x8000_0000)
+    #expect(growing.tagBehind(placeOf: 0x7f80_0000) == 0x8000_0000)
+    #expect(growing.tagBehind(placeOf: 0xffff_ffff) == 0x1_0000_0000)
+  }
+}
