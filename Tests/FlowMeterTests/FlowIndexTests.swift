@@ -79,7 +79,7 @@ struct FlowIndexTests {
     #expect(subject.entryCount == 0)
   }
 
-  @Test("tags that all have one place are found throughout its growth", arguments: [0, 0x7fff_0000, 0xffff_ff00] as [UInt64])
+  @Test("tags that all have one place are found throughout its growth", arguments: [0, 0x7fff_0000, 0xffff_ff00])
   func cluster(first: UInt64) {
     let subject = Subject(mostLength: 1 << 12)
     for number in 0..<200 as Range<UInt64> {

@@ -4,7 +4,7 @@ internal import ArgumentParser
 
 /// What can be measured, each by itself.
 enum BenchmarkGroup: String, CaseIterable, ExpressibleByArgument {
-  case decode, table, threads, expiry, encode, memory, scenario
+  case decode, table, threads, scale, expiry, wait, encode, memory, scenario
 }
 
 /// How much is measured.
@@ -69,6 +69,8 @@ struct Benchmarks: ParsableCommand {
       case .decode: try DecodeBenchmark.run(settings)
       case .table: try TableBenchmark.run(settings)
       case .threads: ThreadsBenchmark.run(settings)
+      case .scale: ScaleBenchmark.run(settings)
+      case .wait: try WaitBenchmark.run(settings)
       case .expiry: try ExpiryBenchmark.run(settings)
       case .encode: try EncodeBenchmark.run(settings)
       case .memory: try MemoryBenchmark.run(settings)

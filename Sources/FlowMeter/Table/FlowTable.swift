@@ -258,6 +258,14 @@ extension FlowTable {
     return false
   }
 
+  /// Has the system back with memory what the next Flows will take, as many as have begun since the last call, so that no
+  /// packet waits for that: the system clears two megabytes at a time. Any thread, a few times a second; it may take some
+  /// milliseconds.
+  public func prepareMemory() {
+    ipv4.populateAhead()
+    ipv6.populateAhead()
+  }
+
   /// Holds all Flows, those that are active too, to other timeouts. Any thread; it takes a stripe's lock for about as
   /// long as its Flows take to be looked at once.
   public func setExpiration(_ expiration: FlowExpiration) {

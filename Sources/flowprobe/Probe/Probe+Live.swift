@@ -65,6 +65,7 @@ extension Probe {
       if observed?.refresh() ?? false { tellOfInterfaces() }
       exporting.interfaceIndexes = observed?.indexes ?? [:]
       if !flushIfWanted() { exportAndMeasure(at: liveInstant) }
+      exporting.table.prepareMemory()
       pulse.beat()
       takeOver()
       losses.tell(parts.withLock { $0 })

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// Unsafe: makes spans of packets that lie in one array of octets, by the offsets and lengths with which they were put
-// there; clock_gettime writes one timespec of ours.
 
 internal import FlowMeter
 internal import Glibc
@@ -60,9 +57,7 @@ extension PacketList {
     var batch = PacketBatch()
     for packet in packets {
       batch.reset(at: nil)
-      unsafe batch.append(
-        octets.span.bytes.extracting(packet.offset..<packet.offset + packet.capturedLength),
-        CaptureMetadata(time: packet.time, wireLength: packet.wireLength, linkType: .ethernet))
+      append(packet, at: packet.time, to: &batch)
       let key = batch[0].key
       // The same for both directions, as the kernel's is.
       let ends = key.source.hashValue ^ key.destination.hashValue
@@ -99,24 +94,19 @@ private final class Crew: Sendable {
     let began = gate.open(for: lanes.count)
     for thread in threads { thread.join() }
     let packets = lanes.reduce(0) { $0 + $1.count }
-    return Double(packets) * 1000 / Double(Gate.now - began)
+    return Double(packets) * 1000 / Double(MonotonicTime.now - began)
   }
 
   private func meter(_ lane: Int) {
     var batch = PacketBatch()
-    let (ethernet, table) = (LinkType.ethernet, tables[lane])
-    unsafe list.octets.withUnsafeBytes { octets in
-      for packet in lanes[lane] {
-        unsafe batch.append(
-          RawSpan(_unsafeStart: octets.baseAddress! + packet.offset, byteCount: packet.capturedLength),
-          CaptureMetadata(time: packet.time, wireLength: packet.wireLength, linkType: ethernet))
-        if batch.isFull {
-          table.update(batch)
-          batch.reset(at: batch.latest)
-        }
+    for packet in lanes[lane] {
+      list.append(packet, at: packet.time, to: &batch)
+      if batch.isFull {
+        tables[lane].update(batch)
+        batch.reset(at: batch.latest)
       }
     }
-    table.update(batch)
+    tables[lane].update(batch)
   }
 }
 
@@ -134,13 +124,6 @@ private final class Gate: Sendable {
   func open(for count: Int) -> UInt64 {
     while waiting.load(ordering: .relaxed) < count { usleep(100) }
     isOpen.store(true, ordering: .releasing)
-    return Self.now
-  }
-
-  /// Nanoseconds.
-  static var now: UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    return MonotonicTime.now
   }
 }

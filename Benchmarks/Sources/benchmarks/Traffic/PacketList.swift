@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Unsafe: makes spans of the octets, by the offsets and lengths with which they were put there.
 
 internal import FlowMeter
 
@@ -24,5 +26,19 @@ struct PacketList {
           time: Timestamp(milliseconds: generator.microseconds / 1000)))
       for place in 0..<length { octets.append(generator.frame.octets[place]) }
     }
+  }
+  /// Gives a packet to the decoder of a batch.
+  @inline(__always)
+  func append(_ packet: Packet, at time: Timestamp, to batch: inout PacketBatch) {
+    unsafe octets.withUnsafeBytes { octets in
+      unsafe batch.append(
+        RawSpan(_unsafeStart: octets.baseAddress! + packet.offset, byteCount: packet.capturedLength),
+        CaptureMetadata(time: time, wireLength: packet.wireLength, linkType: .ethernet))
+    }
+  }
+
+  /// Packets by their numbers, again from the first when all have been.
+  func append(_ numbers: Range<Int>, at time: Timestamp, to batch: inout PacketBatch) {
+    for number in numbers { append(packets[number % packets.count], at: time, to: &batch) }
   }
 }
