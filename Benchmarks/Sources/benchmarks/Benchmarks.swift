@@ -4,7 +4,7 @@ internal import ArgumentParser
 
 /// What can be measured, each by itself.
 enum BenchmarkGroup: String, CaseIterable, ExpressibleByArgument {
-  case decode, table, threads, scale, expiry, wait, encode, memory, scenario
+  case decode, table, threads, scale, expiry, wait, encode, export, memory, scenario
 }
 
 /// How much is measured.
@@ -73,6 +73,7 @@ struct Benchmarks: ParsableCommand {
       case .wait: try WaitBenchmark.run(settings)
       case .expiry: try ExpiryBenchmark.run(settings)
       case .encode: try EncodeBenchmark.run(settings)
+      case .export: try ExportBenchmark.run(settings)
       case .memory: try MemoryBenchmark.run(settings)
       case .scenario: try ScenarioBenchmark.run(settings)
       }

@@ -57,6 +57,22 @@ final class CollectorSocket {
     return true
   }
 
+  /// Another socket, connected to this one.
+  func connected() throws(BenchmarkError) -> Int32 {
+    let descriptor = Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    let isConnected = unsafe withUnsafeMutablePointer(to: &address) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+    guard isConnected else { throw BenchmarkError(cannot: "connect a socket") }
+    return descriptor
+  }
+
   var totals: FlowTotals { counter.totals }
   var undecoded: Int { counter.undecoded }
   /// Messages that came while the buffer was full.
