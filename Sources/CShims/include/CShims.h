@@ -12,6 +12,7 @@
 #include <netinet/udp.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio_ext.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
