@@ -63,18 +63,25 @@ final class CaptureSession: @unchecked Sendable {
     if count > 1 {
       do throws(SystemError) {
         try spread(sessions)
-        guard !configuration.filter.isEmpty else {
-          for session in sessions {
-            try PacketSocket(descriptor: session.descriptor).cutFrames(at: UInt32(configuration.snapLength))
-          }
-          return sessions
-        }
       } catch {
         throw refusal(name, error)
       }
     }
-    for session in sessions { try session.handle.set(filter: configuration.filter) }
+    for session in sessions { try session.begin(name, configuration) }
     return sessions
+  }
+
+  /// Takes the packets that are wanted, and of each no more than that: rings hold more then, and the kernel copies less.
+  private func begin(
+    _ name: String, _ configuration: CaptureInterface.Configuration
+  ) throws(CaptureError) {
+    // The kernel cuts packets where a filter says so; libpcap has its filters say it.
+    guard configuration.filter.isEmpty else { return try handle.set(filter: configuration.filter) }
+    do throws(SystemError) {
+      try PacketSocket(descriptor: descriptor).cutFrames(at: UInt32(configuration.snapLength))
+    } catch {
+      throw .interface(name: name, reason: "no filter can be set (\(error))", advice: "raise net.core.optmem_max")
+    }
   }
 
   /// Spreads the packets over the sessions, which take none before a filter is set.
