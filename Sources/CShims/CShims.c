@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "CShims.h"
 
-#include <netpacket/packet.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
@@ -16,6 +15,10 @@
 void cshims_set_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 int cshims_current_processor(void) { return sched_getcpu(); }
+int cshims_processor_count(void) {
+  cpu_set_t processors;
+  return sched_getaffinity(getpid(), sizeof processors, &processors) == 0 ? CPU_COUNT(&processors) : 0;
+}
 int cshims_set_processor(pthread_attr_t *attributes, int processor) {
   cpu_set_t processors;
   CPU_ZERO(&processors);

@@ -25,7 +25,9 @@ struct MeteringOptions: ParsableArguments {
 
   @Option(
     name: [.customShort("B"), .customLong("buffer-size")],
-    help: ArgumentHelp("The capture buffer of an interface or NFLOG group, 64 to 2097151.", valueName: "KiB"))
+    help: ArgumentHelp(
+      "The capture buffer of an interface, over all its threads, or of an NFLOG group; 64 to 2097151.", valueName: "KiB"
+    ))
   var bufferSize = CaptureInterface.Configuration().bufferSize / 1024
 
   @Option(
@@ -49,6 +51,14 @@ struct MeteringOptions: ParsableArguments {
       "How many entries the index of the flows has at the start, up to 1073741824; it grows by itself. 0 is automatic.",
       valueName: "entries"))
   var hashsize = FlowTable.Configuration().indexSize
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      How many threads meter each interface, 1 to 64: the kernel spreads the packets over them by conversation. An NFLOG \
+      group has one.
+      """, valueName: "count"))
+  var threads = 1
 
   @Option(
     name: .customLong("metering-cpu"),
@@ -91,6 +101,7 @@ struct MeteringOptions: ParsableArguments {
     }
     try Self.check("--snaplen", snaplen, 64...262_144)
     try Self.check("--buffer-size", bufferSize, 64...2_097_151)
+    try Self.check("--threads", threads, 1...64)
     try Self.check("--active-timeout", activeTimeout, 1...86_400)
     try Self.check("--inactive-timeout", inactiveTimeout, 1...86_400)
     try Self.check("--maxflows", maxflows, 1...1 << 30)

@@ -89,6 +89,24 @@ struct InterfaceFindingsTests {
     #expect(unplugged == .fact("interface", "eth1: up without carrier, EN10MB (1)"))
     let any = InterfaceFindings.state("any", nil, linkType: "LINUX_SLL2 (276)", isPromiscuous: true)
     #expect(any == .fact("interface", "any: LINUX_SLL2 (276)"))
+    let shared = InterfaceFindings.state(
+      "eth1", state(6, "eth1"), linkType: "EN10MB (1)", isPromiscuous: true, threads: 4)
+    #expect(shared == .fact("interface", "eth1: up, EN10MB (1), promiscuous, 4 threads"))
+  }
+}
+
+@Suite("What a check says of threads")
+struct ThreadFindingsTests {
+  @Test("more threads than there are processors for them are told of")
+  func crowded() {
+    #expect(InterfaceFindings.crowded(4, on: 4) == [])
+    #expect(InterfaceFindings.crowded(4, on: 0) == [])
+    #expect(
+      InterfaceFindings.crowded(5, on: 4) == [
+        .notice(
+          "5 threads meter, on 4 processors: they take turns, and no more is metered than by fewer; lower --threads")
+      ])
+    #expect(InterfaceFindings.crowded(2, on: 1)[0].text.hasPrefix("2 threads meter, on 1 processor:"))
   }
 }
 

@@ -230,6 +230,29 @@ struct OptionsTests {
     #expect(none.meteringProcessors == [] && none.exportProcessor == nil && none.table.indexSize == 0)
   }
 
+  @Test("several threads meter each interface, one each group; on processors that are named, or all")
+  func threads() throws {
+    let meter = try #require(try metering("-i eth0 -i eth1 --nflog 1-3 --threads 4 --metering-cpu 0-2,0"))
+    let configuration = try meter.configuration
+    #expect((configuration.threads, configuration.meteringThreads) == (4, 11))
+    #expect(configuration.processorsForMetering == 3)
+    #expect((0..<5).map { configuration.meteringProcessor($0) } == [0, 1, 2, 0, 0])
+    let plain = try #require(try metering("-i eth0"))
+    let alone = try plain.configuration
+    #expect(alone.meteringThreads == 1 && alone.processorsForMetering >= 1)
+  }
+
+  @Test(
+    "a thread's name fits, and its number stays, also where the interface's is long or of several octets a letter",
+    arguments: [
+      ("eth0", nil, "meter eth0"), ("eth0", 2, "meter eth0/2"), ("enp134s0f1", 2, "meter 134s0f1/2"),
+      ("enp134s0f1np12", 64, "meter f1np12/64"), ("enp134s0f1np12", nil, "meter enp134s0f1np12"),
+      ("überlandéé", 7, "meter andéé/7"),
+    ] as [(String, Int?, String)])
+  func names(source: String, number: Int?, expected: String) {
+    #expect(MeteringLane.threadName(source, number) == expected)
+  }
+
   @Test("aggregation rules come from one list or several")
   func aggregation() throws {
     let meter = try #require(try metering("-i eth0 --aggregation 10.0.0.0/8=24,80=1 --aggregation 1-2=3"))

@@ -105,7 +105,7 @@ struct ProcStatisticsTests {
         octets: 12_259_895_100_000)
     }
     var rates = StatisticsSample.rates
-    for meter in wide.meters { rates.sources[meter.source] = 1_024_000 }
+    for meter in wide.meters { rates.threads[meter.source] = 1_024_000 }
     for line in lines(wide, rates) + lines(StatisticsSample.losses) { #expect(StatisticsLine(line) != nil, "\(line)") }
   }
 
@@ -115,7 +115,7 @@ struct ProcStatisticsTests {
     statistics.program.isPromiscuous = true
     statistics.program.recordsMACAddresses = true
     var rates = StatisticsSample.rates
-    rates.sources = ["eth0": 40]
+    rates.threads = ["eth0": 40]
     let lines = lines(statistics, rates)
     #expect(lines[0] == "flowprobe 0.1.0, srcversion 0123456789ABCDEF; dir mac nel promisc vlan")
     #expect(lines.contains("Promisc hack is enabled (observed 20 packets, discarded 3)."))
@@ -126,10 +126,19 @@ struct ProcStatisticsTests {
         == "flowprobe 0.1.0, srcversion 0123456789ABCDEF; dir mac nel promisc+mpls vlan")
   }
 
+  @Test("each of a source's threads has a line")
+  func threads() {
+    var statistics = StatisticsSample.statistics
+    for place in 0..<2 { (statistics.meters[place].source, statistics.meters[place].number) = ("eth0", place + 1) }
+    var rates = StatisticsSample.rates
+    rates.threads = ["eth0/1": 40, "eth0/2": 43]
+    #expect(lines(statistics, rates).filter { $0.hasPrefix("cpu") } == lines().filter { $0.hasPrefix("cpu") })
+  }
+
   @Test("each loss stands in its column")
   func losses() {
     var rates = StatisticsSample.rates
-    rates.sources = ["eth0": 40]
+    rates.threads = ["eth0": 40]
     let lines = lines(StatisticsSample.losses, rates)
     // Dropped: 120 before metering, 7 that could not be decoded, 2 in the table; 3000 octets of those are known.
     #expect(
@@ -229,7 +238,7 @@ struct SNMPStatisticsTests {
   @Test("each loss stands in its line")
   func losses() {
     var rates = StatisticsSample.rates
-    rates.sources = ["eth0": 40]
+    rates.threads = ["eth0": 40]
     let lines = SNMPStatistics.text(StatisticsSample.losses, rates).split(separator: "\n").map(String.init)
     let expected = [
       "dropPackets  129", "dropBytes    3000", "lostFlows    111", "lostPackets  222", "lostBytes    333000",

@@ -37,6 +37,22 @@ struct PrometheusTextTests {
     #expect(names.allSatisfy { $0.hasPrefix("flowprobe_") })
   }
 
+  @Test("a source that several threads meter is one, with the sum of what they counted")
+  func threads() {
+    var statistics = StatisticsSample.statistics
+    statistics.meters = [("eth0", 1), ("eth0", 2), ("eth1", 1), ("eth1", 2)].map { source, number in
+      var meter = ProbeStatistics.Meter(source: source, number: number)
+      meter.counters.meteredPackets = source == "eth0" ? UInt64(number) : 10
+      meter.counters.kernelDrops = 5
+      return meter
+    }
+    #expect(
+      lines(statistics).filter { $0.hasPrefix("flowprobe_metered_packets_total{") } == [
+        #"flowprobe_metered_packets_total{source="eth0"} 3"#, #"flowprobe_metered_packets_total{source="eth1"} 20"#,
+      ])
+    #expect(lines(statistics).contains(#"flowprobe_dropped_packets_total{source="eth0",reason="kernel"} 10"#))
+  }
+
   @Test("every loss there is has its counter, with where and why")
   func losses() {
     let lines = lines(StatisticsSample.losses)

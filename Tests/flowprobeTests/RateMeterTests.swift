@@ -76,8 +76,24 @@ struct RateMeterTests {
     #expect((rates.traffic.minute.packets, rates.traffic.minute.bits) == (100, 100_000))
     // 240 s of 10 and 60 s of 100.
     #expect((rates.traffic.fiveMinutes.packets, rates.traffic.fiveMinutes.bits) == (28, 28_000))
-    #expect(rates.sources == ["eth0": 100])
+    #expect(rates.threads == ["eth0": 100])
     #expect(rates.metric.map(\.hundredths) == ["2.00", "2.00", "1.71", "1.41"])
+  }
+
+  @Test("each of a source's threads has its own rate")
+  func threads() {
+    var meters = ProbeMeters()
+    for second in 0...1 {
+      var statistics = ProbeStatistics()
+      statistics.moment = Timestamp(milliseconds: Int64(second) * 1000)
+      statistics.meters = [1, 2].map { number in
+        var meter = ProbeStatistics.Meter(source: "eth0", number: number)
+        meter.counters.meteredPackets = UInt64(second * number * 10)
+        return meter
+      }
+      meters.note(statistics)
+    }
+    #expect(meters.rates.threads == ["eth0/1": 10, "eth0/2": 20])
   }
 
   @Test("sources may come, go and come again, and each keeps its own rate")
@@ -92,7 +108,7 @@ struct RateMeterTests {
         return meter
       }
       meters.note(statistics)
-      return meters.rates.sources
+      return meters.rates.threads
     }
     #expect(note(0, [("eth0", 0), ("eth1", 1000)]) == ["eth0": 0, "eth1": 0])
     #expect(note(1, [("eth0", 10), ("eth1", 1200)]) == ["eth0": 10, "eth1": 200])

@@ -77,7 +77,8 @@ struct RefusalTests {
   @Test(
     "numbers out of range are refused, those at its ends taken",
     arguments: [
-      ("--snaplen", 64, 262_144), ("--buffer-size", 64, 2_097_151), ("--active-timeout", 1, 86_400),
+      ("--snaplen", 64, 262_144), ("--buffer-size", 64, 2_097_151), ("--threads", 1, 64),
+      ("--active-timeout", 1, 86_400),
       ("--inactive-timeout", 1, 86_400), ("--maxflows", 1, 1_073_741_824), ("--refresh-rate", 1, 1_000_000),
       ("--timeout-rate", 1, 10_000), ("--nflog-size", 64, 65_531), ("--nflog-threshold", 1, 65_535),
       ("--nflog-timeout", 10, 1000), ("--nflog-message", 4096, 131_072), ("--nat-buffer", 64, 2_097_151),

@@ -84,12 +84,13 @@ struct SettingTests {
   func fixed() throws {
     let old = try changes("-i lo --dest 192.0.2.1 --aggregation 80=0 --mpls 2")
     var next = try changes(
-      "-i lo --dest 192.0.2.2,hash(192.0.2.3,192.0.2.4) --aggregation 80=0 --snaplen 100 --mac --mpls 3 --maxflows 10 udp"
+      "-i lo --dest 192.0.2.2,hash(192.0.2.3,192.0.2.4) --aggregation 80=0 --snaplen 100 --mac --mpls 3 --threads 2"
+        + " --maxflows 10 udp"
     )
     let fixed = try next.keepWhatIsFixed(of: old)
-    #expect(fixed == ["filter", "snaplen", "mac, mark or uid", "mpls"])
+    #expect(fixed == ["filter", "snaplen", "mac, mark or uid", "mpls", "threads"])
     #expect(next.destinations.flatMap(\.destinations).map(\.configuration.recordedLabels) == [2, 2, 2])
-    #expect(next.capture.snapLength == old.capture.snapLength && next.filter.isEmpty)
+    #expect(next.capture.snapLength == old.capture.snapLength && next.filter.isEmpty && next.threads == 1)
     #expect(next.table.maxFlows == 10)
     #expect(next.selection.aggregationUsage === old.selection.aggregationUsage)
     #expect(throws: ChangeRefusal.self) {

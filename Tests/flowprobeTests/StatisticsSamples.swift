@@ -113,7 +113,7 @@ enum StatisticsSample {
     rates.traffic.minute = ProbeRates.Traffic(bits: 668_463, packets: 930)
     rates.traffic.fiveMinutes = ProbeRates.Traffic(bits: 329_039, packets: 483)
     rates.metric = [1, 1, 1, 1.01]
-    rates.sources = ["nflog:1": 40, "nflog:2": 43]
+    rates.threads = ["nflog:1": 40, "nflog:2": 43]
     rates.export = 311
     return rates
   }

@@ -10,6 +10,8 @@ import Testing
 struct SummaryTests {
   private let destination = ExportDestination(try! CollectorAddress("192.0.2.1"), ExportConfiguration())
 
+  private let advice = LossAdvice.kernelDrops(ofInterface: false, threads: 1, processors: 8)
+
   private func metered(_ change: (inout MeteringStatistics) -> Void = { _ in }) -> MeteringStatistics {
     var statistics = MeteringStatistics()
     (statistics.meteredPackets, statistics.meteredOctets) = (12, 3456)
@@ -26,9 +28,9 @@ struct SummaryTests {
 
   @Test("where nothing was odd a file's summary is one line, and live metering tells its drops too")
   func short() {
-    #expect(Summary.lines(metered(), table(), isLive: false) == ["metered 12 packets, 3456 octets in 3 flows"])
+    #expect(Summary.lines(metered(), table(), isLive: false, advice) == ["metered 12 packets, 3456 octets in 3 flows"])
     #expect(
-      Summary.lines(metered(), table(), isLive: true) == [
+      Summary.lines(metered(), table(), isLive: true, advice) == [
         "metered 12 packets, 3456 octets in 3 flows",
         "lost before metering: 0 packets dropped by the kernel, 0 by the interface",
       ])
@@ -49,7 +51,7 @@ struct SummaryTests {
       $0.lost = FlowTotals(flows: 11, packets: 12, octets: 13)
     }
     #expect(
-      Summary.lines(metered, table, isLive: false) == [
+      Summary.lines(metered, table, isLive: false, advice) == [
         "metered 12 packets, 3456 octets in 3 flows",
         "not metered: 5 packets (4 not IP, 1 IPv4 total length below the header's)",
         "metered with remarks: 2 transport header truncated, 3 frame shorter than its IP length",
@@ -59,6 +61,16 @@ struct SummaryTests {
         "table full: 10 flows left early; a larger --maxflows holds them",
         "lost in the table: 11 flows, 12 packets, 13 octets, as the export did not keep up",
       ])
+  }
+
+  @Test("threads are advised where there are processors for them, and packets of an interface were dropped")
+  func threads() {
+    func advice(ofInterface: Bool = true, threads: Int) -> String {
+      LossAdvice.kernelDrops(ofInterface: ofInterface, threads: threads, processors: 4)
+    }
+    #expect(advice(threads: 3) == "more --threads or a larger --buffer-size may help")
+    #expect(advice(threads: 4) == "a larger --buffer-size may help")
+    #expect(advice(ofInterface: false, threads: 1) == "a larger --buffer-size may help")
   }
 
   @Test("what sampling was given and took is told, by hash and of packets in packets")

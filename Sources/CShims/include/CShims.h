@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name and processor, prctl and
+// What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name and processors, prctl and
 // capset, accept4, the credentials of a socket's peer, sendmmsg, recvmmsg and the ancillary data of UDP_SEGMENT, and
 // constants that are macros. No logic.
 
@@ -8,6 +8,9 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <pthread.h>
@@ -34,6 +37,8 @@ void cshims_set_thread_name(const char *_Nonnull name);
 
 /// The number of the processor that the calling thread runs on.
 int cshims_current_processor(void);
+/// How many processors the process may run on, as its main thread may; 0 where the system does not say.
+int cshims_processor_count(void);
 /// Lets threads that are made with these attributes run on one processor alone; 0 or an errno. That there is no such
 /// processor pthread_create says.
 int cshims_set_processor(pthread_attr_t *_Nonnull attributes, int processor);

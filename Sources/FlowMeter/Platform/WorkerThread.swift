@@ -21,6 +21,9 @@ public final class WorkerThread: Sendable {
     }
   }
 
+  /// How many octets of a name the kernel takes.
+  public static let longestName = 15
+
   private let thread: pthread_t
   private let body: Body
   private let isJoined = Atomic<Bool>(false)
@@ -28,7 +31,7 @@ public final class WorkerThread: Sendable {
   /// Starts the thread.
   ///
   /// - Parameters:
-  ///   - name: cut to 15 octets, as the kernel demands.
+  ///   - name: cut to ``longestName`` octets, as the kernel demands.
   ///   - processor: runs on this one alone, below 1024; default nil: on any.
   ///   - body: runs on the thread; when it returns, the thread ends.
   /// - Throws: EINVAL where there is no such processor, or the process may not use it.
@@ -56,7 +59,7 @@ public final class WorkerThread: Sendable {
       { argument in
         guard let argument = unsafe argument else { return nil }
         let body = unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
-        unsafe cshims_set_thread_name(String(decoding: body.name.utf8.prefix(15), as: UTF8.self))
+        unsafe cshims_set_thread_name(String(decoding: body.name.utf8.prefix(WorkerThread.longestName), as: UTF8.self))
         body.run()
         body.hasReturned.store(true, ordering: .releasing)
         return nil

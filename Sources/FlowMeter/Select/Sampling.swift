@@ -15,7 +15,7 @@ public struct Sampling: Hashable, Sendable {
     /// Flows by a hash of their key, under a seed of its own: those of one key in N are metered, and no packet of
     /// another comes to the table. A key is chosen or not for as long as the program runs.
     case hashedFlows
-    /// Packets by their number, each source by itself: one is metered, and N − 1 are left out before they are decoded
+    /// Packets by their number, each source by itself, and of an interface each thread: one is metered, and N − 1 are left out before they are decoded
     /// (RFC 5475 section 5.1, systematic count-based).
     case packets
   }

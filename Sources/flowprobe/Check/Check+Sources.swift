@@ -39,10 +39,10 @@ extension Check {
     var capture = configuration.capture
     capture.promiscuous = false
     do throws(CaptureError) {
-      let source = try CaptureInterface(name: name, capture, clock: MeteringClock())
+      let lanes = try CaptureInterface.lanes(configuration.threads, of: name, capture, clock: MeteringClock())
       return InterfaceFindings.state(
-        name, system.state(of: name), linkType: source.linkTypeName ?? "",
-        isPromiscuous: configuration.capture.promiscuous)
+        name, system.state(of: name), linkType: lanes[0].linkTypeName ?? "",
+        isPromiscuous: configuration.capture.promiscuous, threads: lanes.count)
     } catch {
       return .problem(error.description)
     }

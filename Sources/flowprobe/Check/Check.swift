@@ -124,7 +124,8 @@ struct Check {
     let wanted = Set(configuration.meteringProcessors + [configuration.exportProcessor].compactMap { $0 })
     do throws(SystemError) {
       for processor in wanted { try WorkerThread(name: "check", processor: processor) {}.join() }
-      return []
+      guard configuration.threads > 1 else { return [] }
+      return InterfaceFindings.crowded(configuration.meteringThreads, on: configuration.processorsForMetering)
     } catch {
       return [.problem(configuration.threadTrouble(error))]
     }

@@ -5,12 +5,24 @@ internal import FlowNetfilter
 /// What there is to say of interfaces that are captured on.
 enum InterfaceFindings {
   /// Of one that is open, and so up.
-  static func state(_ name: String, _ state: InterfaceState?, linkType: String, isPromiscuous: Bool) -> Finding {
+  static func state(
+    _ name: String, _ state: InterfaceState?, linkType: String, isPromiscuous: Bool, threads: Int = 1
+  ) -> Finding {
     let words = [
       state.map { $0.hasCarrier ? "up" : "up without carrier" }, linkType,
-      isPromiscuous && name != "any" ? "promiscuous" : nil,
+      isPromiscuous && name != "any" ? "promiscuous" : nil, threads > 1 ? "\(threads) threads" : nil,
     ]
     return .fact("interface", "\(name): \(words.compactMap { $0 }.joined(separator: ", "))")
+  }
+
+  /// More threads than there are processors for them.
+  static func crowded(_ threads: Int, on processors: Int) -> [Finding] {
+    guard threads > processors, processors > 0 else { return [] }
+    return [
+      .notice(
+        "\(threads) threads meter, on \(processors) processor\(processors == 1 ? "" : "s"): they take turns, and no more is"
+          + " metered than by fewer; lower --threads")
+    ]
   }
 
   /// Where the packets of interfaces are merged: on themselves, but what comes to a bridge or bond on its ports.

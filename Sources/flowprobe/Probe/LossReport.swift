@@ -33,7 +33,7 @@ struct LossReport {
     (losses.overruns, losses.overflowed) = (followed.overruns, followed.overflowed)
     losses.droppedEvents = parts.follower?.events?.dropped ?? 0
     let news = [
-      (losses.kernelDrops.less(known.kernelDrops), "packets dropped by the kernel; \(LossAdvice.bufferSize)"),
+      (losses.kernelDrops.less(known.kernelDrops), "packets dropped by the kernel; \(LossAdvice.kernelDrops(parts))"),
       (losses.interfaceDrops.less(known.interfaceDrops), "packets dropped by an interface"),
       (losses.evicted.less(known.evicted), "flows left early as the table was full; \(LossAdvice.maxFlows)"),
       (losses.lostFlows.less(known.lostFlows), "flows lost as the export did not keep up"),
@@ -57,7 +57,18 @@ struct LossReport {
 
 /// What helps against a loss.
 enum LossAdvice {
-  static let bufferSize = "a larger --buffer-size may help"
+  /// Against packets dropped by the kernel. Threads are no help to a group's, nor without processors for them.
+  static func kernelDrops(_ parts: ProbeParts) -> String {
+    let isOfInterface = parts.sources.contains { $0.captures && $0.statistics.kernelDrops > 0 }
+    return kernelDrops(
+      ofInterface: isOfInterface, threads: parts.configuration.meteringThreads,
+      processors: parts.configuration.processorsForMetering)
+  }
+
+  static func kernelDrops(ofInterface: Bool, threads: Int, processors: Int) -> String {
+    (ofInterface && threads < processors ? "more --threads or " : "") + "a larger --buffer-size may help"
+  }
+
   static let maxFlows = "a larger --maxflows holds them"
   static let natConnections = "a larger --nat-connections holds them"
   static let natBuffer = "a larger --nat-buffer may help"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FlowMeter
-internal import Synchronization
 
 /// Where live packets come from.
 enum PacketOrigin: Hashable, Sendable {
@@ -10,79 +9,73 @@ enum PacketOrigin: Hashable, Sendable {
   case group(UInt16)
 }
 
-/// A source that is metered: what meters it, its counters and, where it is live, its thread.
-///
-/// The source and what meters it belong to the thread once that runs; the counters may be read by any.
-final class MeteredSource: @unchecked Sendable {
+/// A source that is metered, by one thread or several: the lanes.
+final class MeteredSource: Sendable {
   /// Nil: a file.
   let origin: PacketOrigin?
-  let source: any PacketSource
-  let process: MeteringProcess
-  let pulse: ThreadPulse
-  private let isStopping = Atomic<Bool>(false)
-  private let hasEnded = Atomic<Bool>(false)
-  private var thread: WorkerThread?
+  /// One at least; only of an interface there are several, over which the kernel spreads its packets.
+  let lanes: [MeteringLane]
 
-  init(_ source: any PacketSource, _ origin: PacketOrigin?, _ process: MeteringProcess) {
-    (self.source, self.origin, self.process) = (source, origin, process)
-    pulse = ThreadPulse(name: "meter \(source.name)")
+  /// - Parameter makeProcess: makes what meters a lane's packets.
+  init(_ sources: [any PacketSource], _ origin: PacketOrigin?, makeProcess: (any PacketSource) -> MeteringProcess) {
+    precondition(!sources.isEmpty, "a source without lanes")
+    self.origin = origin
+    lanes = sources.enumerated().map { place, source in
+      MeteringLane(source, number: sources.count > 1 ? place + 1 : nil, makeProcess(source))
+    }
   }
 
+  /// The first lane's: what is true of all.
+  var source: any PacketSource { lanes[0].source }
   var name: String { source.name }
   var isGroup: Bool { if case .group = origin { true } else { false } }
   /// Whether it captures frames: they may be for other hosts, and not of IP.
   var captures: Bool { source is CaptureInterface }
-  var statistics: MeteringStatistics { process.counters.statistics }
+  /// The sum over the lanes.
+  var statistics: MeteringStatistics { lanes.map(\.process.counters).total }
 
   /// Of a captured interface; any thread.
-  func setPromiscuous(_ isPromiscuous: Bool) { (source as? CaptureInterface)?.setPromiscuous(isPromiscuous) }
+  func setPromiscuous(_ isPromiscuous: Bool) {
+    for lane in lanes { (lane.source as? CaptureInterface)?.setPromiscuous(isPromiscuous) }
+  }
 
-  /// Starts the thread.
+  /// Has the packets from each lane's next round on go into another table. Any thread.
+  func change(to table: FlowTable, _ selection: PacketSelection) {
+    for lane in lanes { lane.process.change(to: table, selection) }
+  }
+
+  /// Starts the threads: all, or where one cannot be started none.
   ///
   /// - Parameters:
-  ///   - isCrowded: called on it when ended Flows should be taken out of the table soon.
-  ///   - fail: called on it, once, when the source ends by itself.
+  ///   - processor: on which a lane's runs, by the lane's place; nil: on any.
+  ///   - isCrowded: called on them when ended Flows should be taken out of the table soon.
+  ///   - fail: called on one when its source ends by itself.
   func start(
-    processor: Int?, isCrowded: @escaping @Sendable () -> Void, fail: @escaping @Sendable (CaptureError) -> Void
+    processor: (Int) -> Int?, isCrowded: @escaping @Sendable () -> Void,
+    fail: @escaping @Sendable (CaptureError) -> Void
   ) throws(SystemError) {
-    thread = try WorkerThread(name: pulse.name, processor: processor) { self.run(isCrowded, fail) }
-  }
-
-  /// Has the thread end, once it has metered what the kernel holds. Any thread.
-  func stop() { isStopping.store(true, ordering: .relaxed) }
-
-  /// Waits until it has.
-  func join() {
-    thread?.join()
-    thread = nil
-  }
-
-  private func run(_ isCrowded: () -> Void, _ fail: (CaptureError) -> Void) {
-    do throws(CaptureError) {
-      while !isStopping.load(ordering: .relaxed) {
-        let (outcome, crowded) = try process.meter(timeout: .milliseconds(100))
-        pulse.beat()
-        switch outcome {
-        case .more, .end: break
-        case .interrupted(let error): Console.say(error.description)
-        case .resumed: Console.say("interface '\(name)' is back", .notice)
-        }
-        if crowded { isCrowded() }
+    do throws(SystemError) {
+      for (place, lane) in lanes.enumerated() {
+        try lane.start(processor: processor(place), isCrowded: isCrowded, fail: fail)
       }
-      // What the kernel still holds for us was there before the order to stop.
-      try process.drain()
     } catch {
-      fail(error)
+      stop()
+      join()
+      throw error
     }
-    process.finish()
-    hasEnded.store(true, ordering: .releasing)
   }
+
+  /// Has the threads end, once they have metered what the kernel holds. Any thread.
+  func stop() { for lane in lanes { lane.stop() } }
+
+  /// Waits until they have.
+  func join() { for lane in lanes { lane.join() } }
 
   /// Whether packets may still be added to the table of before a change. Any thread.
-  var hasChangeAhead: Bool { process.hasChangeAhead && !hasEnded.load(ordering: .acquiring) }
+  var hasChangeAhead: Bool { lanes.contains(where: \.hasChangeAhead) }
 }
 
 extension Sequence<MeteredSource> {
   /// The sum of all counters.
-  var total: MeteringStatistics { map(\.process.counters).total }
+  var total: MeteringStatistics { flatMap(\.lanes).map(\.process.counters).total }
 }

@@ -11,7 +11,7 @@ extension Probe {
   /// Of all threads that packets and events pass. Any thread.
   var pulses: [ThreadPulse] {
     let parts = parts.withLock { $0 }
-    return parts.sources.map(\.pulse) + [parts.follower?.pulse, pulse].compactMap { $0 }
+    return parts.sources.flatMap { $0.lanes.map(\.pulse) } + [parts.follower?.pulse, pulse].compactMap { $0 }
   }
 
   /// One more command is one more entry.

@@ -23,7 +23,7 @@ extension Probe {
   /// Meters and exports on one thread: the export sets the pace, and the packets' times are the clock.
   private func readFile(_ source: MeteredSource) {
     guard let file = source.source as? CaptureFile else { return }
-    let process = source.process
+    let process = source.lanes[0].process
     var progress = ReadingProgress(file)
     var clock = FileClock()
     var tick = Int64.min

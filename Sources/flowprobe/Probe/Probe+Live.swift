@@ -7,7 +7,7 @@ internal import Synchronization
 
 /// Metering what comes now.
 extension Probe {
-  /// One thread a source, one for conntrack, one that exports; they end in that order.
+  /// One thread a source or several, one for conntrack, one that exports; they end in that order.
   func runLive(_ configuration: ProbeConfiguration) throws(SystemError) {
     // The one that exports comes first: whatever else cannot be started, what was metered leaves.
     let exporter = try WorkerThread(name: pulse.name, processor: configuration.exportProcessor) { self.export() }
@@ -35,14 +35,19 @@ extension Probe {
   /// Nobody holds on to those that were there first: a source that goes is closed.
   private func startSources(_ configuration: ProbeConfiguration) throws(SystemError) {
     let parts = parts.withLock { $0 }
-    for (place, source) in parts.sources.enumerated() {
-      try start(source, processor: configuration.meteringProcessor(place))
+    var threads = 0
+    for source in parts.sources {
+      try start(source, behind: threads, configuration)
+      threads += source.lanes.count
     }
     try parts.follower?.start(isCrowded: wake.call)
   }
 
-  func start(_ source: MeteredSource, processor: Int?) throws(SystemError) {
-    try source.start(processor: processor, isCrowded: wake.call) { error in
+  /// - Parameter threads: how many meter the sources before it.
+  func start(
+    _ source: MeteredSource, behind threads: Int, _ configuration: ProbeConfiguration
+  ) throws(SystemError) {
+    try source.start(processor: { configuration.meteringProcessor(threads + $0) }, isCrowded: wake.call) { error in
       self.hasFailed.store(true, ordering: .relaxed)
       Console.say(error.description, .error)
       Signals.wakeMain()

@@ -49,7 +49,7 @@ extension Probe {
     opened.follower?.translations.setMemory(next.translations.memory)
     if !keepsTable || next.selection.aggregationUsage !== now.configuration.selection.aggregationUsage {
       for source in opened.sources where !opened.isNew(source) {
-        source.process.change(to: opened.table, next.selection)
+        source.change(to: opened.table, next.selection)
       }
     }
     for source in opened.sources { source.setPromiscuous(next.capture.promiscuous) }
@@ -82,13 +82,16 @@ extension Probe {
       }
     }
     guard case .live(let origins) = next.source else { return }
-    for (place, origin) in origins.enumerated() {
+    var threads = 0
+    for origin in origins {
       if let same = now.sources.first(where: { $0.origin == origin }) {
         opened.sources.append(same)
+        threads += same.lanes.count
         continue
       }
       let source = try open(origin, next, opened.table, opened.follower?.untold)
-      try start(source, processor: next.meteringProcessor(place))
+      try start(source, behind: threads, next)
+      threads += source.lanes.count
       opened.sources.append(source)
       opened.new.append(source)
     }

@@ -26,8 +26,12 @@ extension Probe {
     statistics.pass = lastPass.withLock { $0 }
     statistics.table = parts.tableStatistics
     statistics.peak = peak.value
-    statistics.meters = parts.sources.map {
-      ProbeStatistics.Meter(source: $0.name, captures: $0.captures, counters: $0.statistics)
+    statistics.meters = parts.sources.flatMap { source in
+      source.lanes.map { lane in
+        ProbeStatistics.Meter(
+          source: source.name, number: lane.number, captures: source.captures,
+          counters: lane.process.counters.statistics)
+      }
     }
     statistics.pastMetering = parts.past.metering
     statistics.exportsNATEvents = parts.follower?.events != nil

@@ -54,7 +54,7 @@ final class Probe: @unchecked Sendable {
     switch configuration.source {
     case .file(let path):
       let file = try CaptureFile(path: path, filter: configuration.filter, details: configuration.details)
-      sources = [MeteredSource(file, nil, process(file, configuration, table))]
+      sources = [MeteredSource([file], nil) { process($0, configuration, table) }]
     case .live(let origins):
       var opened: [MeteredSource] = []
       for case .interface(let name) in origins {
@@ -84,15 +84,15 @@ final class Probe: @unchecked Sendable {
   ) throws(CaptureError) -> MeteredSource {
     switch origin {
     case .interface(let name):
-      let source = try CaptureInterface(name: name, configuration.capture, clock: clock)
-      return MeteredSource(source, origin, process(source, configuration, table))
+      let lanes = try CaptureInterface.lanes(configuration.threads, of: name, configuration.capture, clock: clock)
+      return MeteredSource(lanes, origin) { process($0, configuration, table) }
     case .group(let number):
       let source = try NFLogSource(
         group: number, configuration.nflog, clock: clock,
         translations: configuration.completesRecords ? translations : nil)
       BufferShortage(granted: source.grantedBuffer, of: configuration.nflog.bufferSize, "NFLOG group \(number)")
         .map { Console.say($0.description) }
-      return MeteredSource(source, origin, process(source, configuration, table))
+      return MeteredSource([source], origin) { process($0, configuration, table) }
     }
   }
 

@@ -38,6 +38,7 @@ extension ProbeConfiguration {
     keep("nflog-message", \.nflog.messageSize, old, &fixed)
     keep("nat-buffer", \.conntrack.bufferSize, old, &fixed)
     keep("nat-connections", \.translations.capacity, old, &fixed)
+    keep("threads", \.threads, old, &fixed)
     keep("metering-cpu", \.meteringProcessors, old, &fixed)
     keep("exportcpu", \.exportProcessor, old, &fixed)
     keep("json", \.printsJSON, old, &fixed)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CShims
 internal import FlowExport
 internal import FlowMeter
 internal import FlowNetfilter
@@ -36,6 +37,8 @@ struct ProbeConfiguration {
   var metrics: ListeningAddress?
   /// Nil: no control socket.
   var control: ControlConfiguration?
+  /// How many meter each interface.
+  var threads: Int
   /// For each metering thread in turn; empty: they run on any.
   var meteringProcessors: [Int]
   var exportProcessor: Int?
@@ -91,6 +94,7 @@ struct ProbeConfiguration {
       metrics = try options.statistics.metricsAddress()
       control = options.control.configuration(exports: !destinations.isEmpty)
     }
+    threads = metering.threads
     meteringProcessors = try metering.meteringProcessors()
     exportProcessor = export.exportcpu < 0 ? nil : export.exportcpu
   }
@@ -101,6 +105,14 @@ extension ProbeConfiguration {
 
   /// Whether conntrack is asked for translations.
   var followsConnections: Bool { exportsNATEvents || completesRecords }
+
+  /// How many threads meter live packets.
+  var meteringThreads: Int { interfaces.count * threads + groups.count }
+
+  /// How many processors they may run on.
+  var processorsForMetering: Int {
+    meteringProcessors.isEmpty ? Int(cshims_processor_count()) : Set(meteringProcessors).count
+  }
 
   /// The processor of a metering thread by its number; nil: any.
   func meteringProcessor(_ number: Int) -> Int? {

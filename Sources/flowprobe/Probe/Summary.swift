@@ -9,7 +9,10 @@ enum Summary {
   static func print(_ parts: ProbeParts) {
     let (metered, configuration) = (parts.metered, parts.configuration)
     if !parts.sources.isEmpty || metered.observedPackets > 0 {
-      for line in lines(metered, parts.tableStatistics, isLive: configuration.isLive) { Console.say(line, .info) }
+      let table = parts.tableStatistics
+      for line in lines(metered, table, isLive: configuration.isLive, LossAdvice.kernelDrops(parts)) {
+        Console.say(line, .info)
+      }
     }
     if let sampling = configuration.table.sampling { Console.say(line(sampling, parts.sampled), .info) }
     let selection = configuration.selection
@@ -43,7 +46,10 @@ enum Summary {
     return lines
   }
 
-  static func lines(_ metered: MeteringStatistics, _ table: FlowTableStatistics, isLive: Bool) -> [String] {
+  /// - Parameter advice: what helps against drops.
+  static func lines(
+    _ metered: MeteringStatistics, _ table: FlowTableStatistics, isLive: Bool, _ advice: String
+  ) -> [String] {
     var lines = [
       "metered \(metered.meteredPackets) packets, \(metered.meteredOctets) octets in \(table.created) flows"
     ]
@@ -63,7 +69,7 @@ enum Summary {
       lines.append(
         "lost before metering: \(metered.kernelDrops) packets dropped by the kernel,"
           + " \(metered.interfaceDrops) by the interface"
-          + (metered.kernelDrops > 0 ? "; \(LossAdvice.bufferSize)" : ""))
+          + (metered.kernelDrops > 0 ? "; \(advice)" : ""))
     }
     if table.evicted > 0 {
       lines.append("table full: \(table.evicted) flows left early; \(LossAdvice.maxFlows)")

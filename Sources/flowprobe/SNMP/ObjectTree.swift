@@ -5,7 +5,7 @@ internal import FlowMeter
 
 /// The objects of IPT-NETFLOW-MIB, read out of the statistics files.
 ///
-///     .1.1  the program: name, version, build, start, number of sources
+///     .1.1  the program: name, version, build, start, number of metering threads
 ///     .1.2  settings, as net.netflow's; read-only here
 ///     .2.1  totals
 ///     .2.2  a row for each thread that meters
@@ -57,8 +57,8 @@ struct ObjectTree {
     add(1, 1, 2, 0, value: .string(String(words[1])))
     add(1, 1, 3, 0, value: .string(String(words[3])))
     if let started { add(1, 1, 4, 0, value: .octets(started.dateAndTime)) }
-    let sources = programs.split(separator: "\n").count { $0.hasPrefix("cpu") }
-    add(1, 1, 5, 0, value: .integer(Int32(sources)))
+    let threads = programs.split(separator: "\n").count { $0.hasPrefix("cpu") }
+    add(1, 1, 5, 0, value: .integer(Int32(threads)))
   }
 
   private mutating func addSettings(_ people: String, _ programs: String) {

@@ -14,8 +14,8 @@ struct ProbeRates: Sendable {
   var traffic = (now: Traffic(), minute: Traffic(), fiveMinutes: Traffic())
   /// Index entries a lookup, over the last 4 s, 1, 5 and 15 min.
   var metric = [1.0, 1.0, 1.0, 1.0]
-  /// Packets a second by source, over the last 4 s.
-  var sources: [String: UInt64] = [:]
+  /// Packets a second by metering thread, over the last 4 s.
+  var threads: [String: UInt64] = [:]
   /// Octets of messages a second, over the last 4 s.
   var export: UInt64 = 0
 }
@@ -30,7 +30,7 @@ struct ProbeMeters {
   /// Index entries that lookups took.
   private var entries = RateMeter(span: minute * 15)
   private var export = RateMeter(span: moment)
-  private var sources: [String: RateMeter] = [:]
+  private var threads: [String: RateMeter] = [:]
 
   mutating func note(_ statistics: ProbeStatistics) {
     let (now, metered) = (statistics.moment, statistics.metered)
@@ -39,12 +39,12 @@ struct ProbeMeters {
     entries.note(metered.searchedEntries &+ metered.meteredPackets, at: now)
     export.note(statistics.exported.octets, at: now)
     // Those that have gone are forgotten.
-    let known = sources
-    sources = [:]
+    let known = threads
+    threads = [:]
     for meter in statistics.meters {
-      var rate = known[meter.source] ?? RateMeter(span: Self.moment)
+      var rate = known[meter.name] ?? RateMeter(span: Self.moment)
       rate.note(meter.counters.meteredPackets, at: now)
-      sources[meter.source] = rate
+      threads[meter.name] = rate
     }
   }
 
@@ -55,7 +55,7 @@ struct ProbeMeters {
       let packets = packets.growth(over: time).amount
       return packets > 0 ? Double(entries.growth(over: time).amount) / Double(packets) : 1
     }
-    rates.sources = sources.mapValues { $0.growth(over: Self.moment).perSecond() }
+    rates.threads = threads.mapValues { $0.growth(over: Self.moment).perSecond() }
     rates.export = export.growth(over: Self.moment).perSecond()
     return rates
   }

@@ -11,9 +11,14 @@ struct ProbeStatistics: Sendable {
   /// A thread that meters: its source and what it counted.
   struct Meter: Sendable {
     var source: String
+    /// Which of the source's threads it is, from 1; nil: the only one.
+    var number: Int?
     /// Whether it captures frames: they may be for other hosts, and not of IP.
     var captures = false
     var counters = MeteringStatistics()
+
+    /// `eth0`, or of several `eth0/2`.
+    var name: String { number.map { "\(source)/\($0)" } ?? source }
   }
 
   struct Destination: Sendable {
@@ -74,6 +79,19 @@ extension ProbeStatistics {
   /// Over all threads that there were.
   var metered: MeteringStatistics {
     meters.reduce(into: pastMetering) { $0.add($1.counters) }
+  }
+
+  /// What each source's threads counted, in sum.
+  var sources: [Meter] {
+    var sources: [Meter] = []
+    for meter in meters {
+      if let place = sources.firstIndex(where: { $0.source == meter.source }) {
+        sources[place].counters.add(meter.counters)
+      } else {
+        sources.append(Meter(source: meter.source, captures: meter.captures, counters: meter.counters))
+      }
+    }
+    return sources
   }
 
   /// Metered and not taken out of the table yet.

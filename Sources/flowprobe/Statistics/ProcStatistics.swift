@@ -114,12 +114,12 @@ enum ProcStatistics {
   private static func meters(_ statistics: ProbeStatistics, _ rates: ProbeRates) -> [String] {
     var lines = [
       "cpu#     pps; <search found new [metric], trunc frag alloc maxflows>, traffic: <pkt, bytes>, drop: <pkt, bytes>",
-      "Total " + columns(statistics.metered, rates.sources.values.reduce(0, &+)),
+      "Total " + columns(statistics.metered, rates.threads.values.reduce(0, &+)),
     ]
     guard statistics.meters.count > 1 else { return lines }
     for (place, meter) in statistics.meters.enumerated() {
       lines.append(
-        "cpu\("\(place)".padded(to: -2)) " + columns(meter.counters, rates.sources[meter.source, default: 0]))
+        "cpu\("\(place)".padded(to: -2)) " + columns(meter.counters, rates.threads[meter.name, default: 0]))
     }
     return lines
   }

@@ -78,7 +78,7 @@ struct PrometheusText {
   }
 
   private mutating func addMetering(_ statistics: ProbeStatistics) {
-    let meters = statistics.meters
+    let meters = statistics.sources
     add("observed_packets_total", "Packets that a source handed over.", meters) { $0.observedPackets }
     add("metered_packets_total", "Packets that were added to a flow.", meters) { $0.meteredPackets }
     add("metered_bytes_total", "IP octets of those.", meters) { $0.meteredOctets }

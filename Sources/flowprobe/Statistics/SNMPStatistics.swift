@@ -34,7 +34,7 @@ enum SNMPStatistics {
     for (place, meter) in statistics.meters.enumerated() {
       let counters = meter.counters
       lines.append(
-        "cpu\(place) \(rates.sources[meter.source, default: 0]) \(counters.createdFlows) \(counters.meteredPackets)"
+        "cpu\(place) \(rates.threads[meter.name, default: 0]) \(counters.createdFlows) \(counters.meteredPackets)"
           + " \(counters.meteredOctets) \(counters.metric.hundredths) \(counters.dropped) \(counters.lostInTable.octets)"
           + " \(counters.undecodable) \(counters.orphanedFragments) \(counters.droppedBefore) \(counters.evictedFlows)")
     }
