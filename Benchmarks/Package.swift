@@ -13,6 +13,9 @@ let settings: [SwiftSetting] = [
 /// As fast as this machine can: what is measured against runs where it was built.
 let fastest: [CSetting] = [.unsafeFlags(["-O3", "-march=native"])]
 
+/// Without loading Swift's libraries, which programs in C have no use for.
+let bare: [LinkerSetting] = [.unsafeFlags(["-static-stdlib"])]
+
 let package = Package(
   name: "benchmarks",
   dependencies: [
@@ -23,10 +26,10 @@ let package = Package(
   targets: [
     .target(name: "CAllocations"),
     .target(name: "CSystem"),
-    .executableTarget(name: "yardstick", cSettings: fastest, linkerSettings: [.linkedLibrary("pcap")]),
+    .executableTarget(name: "yardstick", cSettings: fastest, linkerSettings: bare + [.linkedLibrary("pcap")]),
     .executableTarget(
       name: "nflogreader", cSettings: fastest,
-      linkerSettings: [.linkedLibrary("netfilter_log"), .linkedLibrary("nfnetlink")]),
+      linkerSettings: bare + [.linkedLibrary("netfilter_log"), .linkedLibrary("nfnetlink")]),
     .executableTarget(
       name: "benchmarks",
       dependencies: [

@@ -30,8 +30,20 @@ enum TrafficKind: String, CaseIterable {
   var duration: Double { self == .mix ? 300 : 60 }
 }
 
-/// Packets of one kind of traffic, the same in every run; and what a meter should make of them.
-struct TrafficGenerator {
+/// Packets one after the other, the same in every run; and what a meter should make of them.
+protocol TrafficSource {
+  /// The packet that ``next()`` wrote, and when it came, since 1970.
+  var frame: Frame { get }
+  var microseconds: Int64 { get }
+  /// The truth that exporters are held against.
+  var totals: FlowTotals { get }
+
+  /// The next packet; false when all have come.
+  mutating func next() -> Bool
+}
+
+/// Packets of one kind of traffic.
+struct TrafficGenerator: TrafficSource {
   /// One end of what goes on at a time: conversations follow one another in it.
   private struct Place {
     var conversation: Int
@@ -41,14 +53,12 @@ struct TrafficGenerator {
     var hasSYNACK = false
   }
 
-  private static let firstSecond: Int64 = 1_700_000_000
+  static let firstSecond: Int64 = 1_700_000_000
 
   let kind: TrafficKind
   let packets: Int
-  /// The packet that ``next()`` wrote, and when it came.
   private(set) var frame = Frame()
   private(set) var microseconds: Int64 = 0
-  /// The truth that exporters are held against.
   private(set) var totals = FlowTotals()
 
   private var random = SplitMix(seed: 42)
@@ -64,7 +74,6 @@ struct TrafficGenerator {
     for place in 0..<count { places.append(newConversation(at: place)) }
   }
 
-  /// The next packet; false when all have come.
   mutating func next() -> Bool {
     guard totals.packets < packets else { return false }
     let serial = Int(totals.packets)
