@@ -16,6 +16,8 @@ struct Conversation {
   enum Mixture {
     /// 85 % IPv4, 15 % IPv6; 70 % TCP, 27 % UDP, 3 % ICMP.
     case mixed
+    /// The same of IPv4 alone.
+    case mixedIPv4
     /// All of one version, TCP.
     case ipv4, ipv6
     /// IPv4 and TCP from scattered sources to one host and port.
@@ -34,8 +36,8 @@ struct Conversation {
     classOfService = random.below(20) == 0 ? 0x2e << 2 : 0
     (isIPv6, protocolNumber) = (mixture == .ipv6, 6)
     switch mixture {
-    case .mixed:
-      isIPv6 = random.below(100) < 15
+    case .mixed, .mixedIPv4:
+      isIPv6 = random.below(100) < 15 && mixture == .mixed
       let share = random.below(100)
       protocolNumber = share < 70 ? 6 : share < 97 ? 17 : isIPv6 ? 58 : 1
     case .flood:
