@@ -4,10 +4,10 @@ internal import ArgumentParser
 
 /// What can be measured, each by itself.
 enum BenchmarkGroup: String, CaseIterable, ExpressibleByArgument {
-  case decode, table, expiry, encode, memory, scenario, live, nflog
+  case decode, table, expiry, encode, memory, scenario, live, nflog, flood
 
   /// Those that show the whole program.
-  static let scenarios: [BenchmarkGroup] = [.scenario, .live, .nflog]
+  static let scenarios: [BenchmarkGroup] = [.scenario, .live, .nflog, .flood]
   /// Those that are measured where none is named; what is done live takes root and long.
   static let usual: [BenchmarkGroup] = [.decode, .table, .expiry, .encode, .memory, .scenario]
 }
@@ -46,7 +46,7 @@ struct Benchmarks: ParsableCommand {
       """)
 
   @Argument(
-    help: ArgumentHelp("What to measure; without any, everything but live and nflog.", valueName: "group"))
+    help: ArgumentHelp("What to measure; without any, everything but live, nflog and flood.", valueName: "group"))
   var groups: [BenchmarkGroup] = []
 
   @Option(help: "How many rounds of each comparison. Default: 5, of the scenarios 3, with --scenarios 5.")
@@ -94,6 +94,7 @@ struct Benchmarks: ParsableCommand {
       case .scenario: try ScenarioBenchmark.run(settings)
       case .live: try LiveBenchmark.capture(settings)
       case .nflog: try LiveBenchmark.nflog(settings)
+      case .flood: try FloodBenchmark.run(settings)
       }
     }
   }

@@ -4,7 +4,7 @@ internal import ArgumentParser
 
 /// How the whole program is measured.
 struct ScenarioOptions: ParsableArguments {
-  @Flag(help: "Without groups: scenario, live and nflog, the whole program beside others.")
+  @Flag(help: "Without groups: scenario, live, nflog and flood, the whole program beside others.")
   var scenarios = false
 
   @Option(help: "How long packets are sent in each live run, seconds.")

@@ -45,4 +45,16 @@ struct Conversation {
     case .ipv4, .ipv6: break
     }
   }
+
+  /// The network that long-lived conversations come from: 192.0.2.0/24, by the fourth octet below ``longLivedCount``.
+  static let longLivedNetwork: UInt64 = 0xc0_0002
+  static let longLivedCount = 200
+
+  /// One of those that go on whatever else happens, between hosts that no other has.
+  static func longLived(_ number: Int) -> Conversation {
+    var conversation = Conversation(number: number, .ipv4)
+    conversation.source = UInt32(longLivedNetwork) << 8 | UInt32(number)
+    (conversation.destination, conversation.classOfService) = (0xc633_6401, 0)
+    return conversation
+  }
 }
