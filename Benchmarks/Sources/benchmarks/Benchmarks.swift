@@ -31,7 +31,7 @@ struct Settings {
   var rates: [Double] = [100_000, 200_000, 300_000, 0]
   var nflogRates: [Double] = [50_000, 100_000, 200_000, 0]
   /// How many times a meter is handed each packet where it is to get more than can be sent.
-  var copies = 4
+  var copies = 8
 }
 
 @main
