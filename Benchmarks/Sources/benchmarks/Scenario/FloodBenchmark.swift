@@ -11,8 +11,9 @@ struct FloodBenchmark {
     var exported: FlowTotals
     /// What flowprobe says that it did not export.
     var told: UInt64
-    /// How many long-lived conversations were exported in full.
+    /// How many long-lived conversations were exported in full, and in how many records all of them.
     var completeConversations: Int
+    var conversationRecords: UInt64
     /// Records that left the table early, while the flood lasted and after it had recovered.
     var early: UInt64
     var earlyAfterwards: UInt64
@@ -28,8 +29,8 @@ struct FloodBenchmark {
   static let activeTimeout = 30
 
   private static let columns = [
-    "", "offered", "exported", "told as lost", "missing", "octets", "long flows in full", "left early",
-    "after recovery", "flows then", "MiB at first", "at last",
+    "", "offered", "exported", "told as lost", "missing", "octets", "long flows in full", "records of each",
+    "left early", "after recovery", "flows then", "MiB at first", "at last",
   ]
 
   static func run(_ settings: Settings) throws(BenchmarkError) {
@@ -65,7 +66,8 @@ struct FloodBenchmark {
       result.told > 0 || missing != 0 ? "-" : result.exported.octets == result.offered.octets ? "exact" : "wrong"
     return [
       name, grouped(result.offered.packets), grouped(result.exported.packets), grouped(result.told), "\(missing)",
-      octets, "\(result.completeConversations) of \(Conversation.longLivedCount)", grouped(result.early),
+      octets, "\(result.completeConversations) of \(Conversation.longLivedCount)",
+      decimal(Double(result.conversationRecords) / Double(Conversation.longLivedCount), 1), grouped(result.early),
       grouped(result.earlyAfterwards), result.flowsAfterwards.map { "\($0)" } ?? "-",
       decimal(Double(result.memory.first) / 1_048_576, 1), decimal(Double(result.memory.last) / 1_048_576, 1),
     ]

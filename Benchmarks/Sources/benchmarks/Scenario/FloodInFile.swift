@@ -25,6 +25,7 @@ enum FloodInFile {
     return FloodBenchmark.Result(
       offered: capture.totals, exported: socket.counter.totals, told: lostInSummary(run.output),
       completeConversations: conversations.count { $0.packets == $1.packets && $0.octets == $1.octets },
+      conversationRecords: watch.totals.reduce(0) { $0 + $1.flows },
       early: watch.earlyRecords, earlyAfterwards: watch.lastEarlyEnd > recovery ? 1 : 0,
       memory: memory.quarters, flowsAfterwards: nil, remark: result.remark)
   }

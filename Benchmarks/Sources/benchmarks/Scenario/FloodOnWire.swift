@@ -74,6 +74,7 @@ final class FloodOnWire {
       offered: offered, exported: stage.attack.network.socket.counter.totals,
       told: FlowprobeStatistics(run).lostPackets,
       completeConversations: complete(stage, [before, recovery, after].map(\.packets), flood.packets),
+      conversationRecords: stage.attack.network.socket.counter.watch!.totals.reduce(0) { $0 + $1.flows },
       early: rested.number("evicted_flows_total"),
       earlyAfterwards: rested.number("evicted_flows_total") - recovered.number("evicted_flows_total"),
       memory: memory.quarters, flowsAfterwards: Int(rested.number("active_flows")), remark: result.remark)
