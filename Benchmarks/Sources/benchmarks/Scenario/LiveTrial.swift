@@ -88,8 +88,11 @@ final class LiveTrial {
     let sent = try send(to: run, rate: rate, seconds: seconds)
     try settle(run)
     try run.stop()
-    return LiveResult(
+    var result = LiveResult(
       offered: sent.offered, offeredRate: Double(sent.offered.packets) / sent.seconds, peer: try run.result())
+    let (missing, told) = (sent.offered.packets - min(result.metered, sent.offered.packets), run.toldLosses)
+    if let told, told != missing { result.peer.remark += "\(missing) missing, it says \(told)" }
+    return result
   }
 }
 

@@ -32,6 +32,9 @@ final class PeerRun {
   /// What the program wrote into its folder.
   func file(_ name: String) -> String? { Files.read("\(run.folder)/\(name)") }
 
+  /// The packets that flowprobe says it has not exported; nil of other programs.
+  var toldLosses: UInt64? { peer.name.hasPrefix(Peer.flowprobe) ? FlowprobeStatistics(self).lostPackets : nil }
+
   /// What it printed, if that is not too much.
   var output: String { process.output }
 
