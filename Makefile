@@ -1,4 +1,4 @@
-# flowprobe: make run | test | bench | install | deb | man | fuzz | clean
+# flowprobe: make run | test | bench | bench-scenarios | install | deb | man | fuzz | clean
 #
 # Each target installs the Debian packages it needs (as root; otherwise it prints the apt line and stops).
 
@@ -13,9 +13,10 @@ TEST_PACKAGES := $(BUILD_PACKAGES) conntrack curl debhelper debootstrap ethtool 
   libfixbuf-tools nfdump nftables pmacct procps prometheus python3 snmp snmpd systemd-container tcpdump tmux tshark zsh
 DEB_PACKAGES := $(BUILD_PACKAGES) debhelper
 BENCH_PACKAGES := $(BUILD_PACKAGES) nfdump softflowd
+SCENARIO_PACKAGES := $(BENCH_PACKAGES) fprobe iproute2 iptables nftables pmacct ulogd2
 
-.PHONY: all build run test bench install uninstall deb man completions fuzz clean setup-build setup-test setup-bench \
-  setup-deb
+.PHONY: all build run test bench bench-scenarios benchmarks install uninstall deb man completions fuzz clean \
+  setup-build setup-test setup-bench setup-scenarios setup-deb
 
 all: build
 
@@ -34,6 +35,7 @@ setup-build: ; $(call need,$(BUILD_PACKAGES))
 setup-test: ; $(call need,$(TEST_PACKAGES))
 setup-deb: ; $(call need,$(DEB_PACKAGES))
 setup-bench: ; $(call need,$(BENCH_PACKAGES))
+setup-scenarios: ; $(call need,$(SCENARIO_PACKAGES))
 
 build: setup-build
 	swift build -c release --static-swift-stdlib --product flowprobe
@@ -55,9 +57,16 @@ test: setup-test build
 	Tests/Collectors/run
 	Tests/Fuzz/run --replay
 
-bench: setup-bench build
+bench: setup-bench benchmarks
+	Benchmarks/.build/release/benchmarks $(ARGS)
+
+# The whole program beside others: capture files, live, NFLOG, a flood. As root; without ARGS about an hour.
+bench-scenarios: setup-scenarios benchmarks
+	Benchmarks/.build/release/benchmarks --scenarios $(ARGS)
+
+benchmarks: build
 	touch Benchmarks/Package.swift  # or a new source file of the library goes unnoticed
-	swift run -c release --package-path Benchmarks benchmarks $(ARGS)
+	swift build -c release --package-path Benchmarks
 
 # An hour: a third of it on the decoder, on capture files, and on the kernel's messages.
 fuzz: setup-build

@@ -10,6 +10,12 @@ let settings: [SwiftSetting] = [
   .strictMemorySafety(),
 ]
 
+/// As fast as this machine can: what is measured against runs where it was built.
+let fastest: [CSetting] = [.unsafeFlags(["-O3", "-march=native"])]
+
+/// Without loading Swift's libraries, which programs in C have no use for.
+let bare: [LinkerSetting] = [.unsafeFlags(["-static-stdlib"])]
+
 let package = Package(
   name: "benchmarks",
   dependencies: [
@@ -19,10 +25,15 @@ let package = Package(
   ],
   targets: [
     .target(name: "CAllocations"),
+    .target(name: "CSystem"),
+    .executableTarget(name: "yardstick", cSettings: fastest, linkerSettings: bare + [.linkedLibrary("pcap")]),
+    .executableTarget(
+      name: "nflogreader", cSettings: fastest,
+      linkerSettings: bare + [.linkedLibrary("netfilter_log"), .linkedLibrary("nfnetlink")]),
     .executableTarget(
       name: "benchmarks",
       dependencies: [
-        "CAllocations",
+        "CAllocations", "CSystem",
         .product(name: "FlowExport", package: "flowprobe"),
         .product(name: "FlowMeter", package: "flowprobe"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -4,7 +4,12 @@ internal import ArgumentParser
 
 /// What can be measured, each by itself.
 enum BenchmarkGroup: String, CaseIterable, ExpressibleByArgument {
-  case decode, table, threads, scale, expiry, wait, encode, export, memory, scenario
+  case decode, table, threads, scale, expiry, wait, encode, export, memory, scenario, live, nflog, flood
+
+  /// Those that show the whole program.
+  static let scenarios: [BenchmarkGroup] = [.scenario, .live, .nflog, .flood]
+  /// Those that are measured where none is named; what is done live takes root and long.
+  static let usual = allCases.filter { ![.live, .nflog, .flood].contains($0) }
 }
 
 /// How much is measured.
@@ -18,6 +23,15 @@ struct Settings {
   var operations = 1_000_000
   /// Flows in a large table.
   var flows = 1_000_000
+  /// What is sent live again and again.
+  var livePackets = 1_000_000
+  /// How long, each time.
+  var seconds = 4.0
+  /// Packets a second that are offered; 0 is as fast as it goes.
+  var rates: [Double] = [100_000, 200_000, 300_000, 0]
+  var nflogRates: [Double] = [50_000, 100_000, 200_000, 0]
+  /// How many times a meter is handed each packet where it is to get more than can be sent.
+  var copies = 8
 }
 
 @main
@@ -31,14 +45,17 @@ struct Benchmarks: ParsableCommand {
       FLOWPROBE names. Captures are written to TMPDIR, by default /dev/shm.
       """)
 
-  @Argument(help: ArgumentHelp("What to measure; without any, everything.", valueName: "group"))
+  @Argument(
+    help: ArgumentHelp("What to measure; without any, everything but live, nflog and flood.", valueName: "group"))
   var groups: [BenchmarkGroup] = []
 
-  @Option(help: "How many rounds of each comparison. Default: 5, of the scenarios 3.")
+  @Option(help: "How many rounds of each comparison. Default: 5, of the scenarios 3, with --scenarios 5.")
   var rounds: Int?
 
   @Option(help: "How many packets a capture has, and at most a pass of a part.")
   var packets = Settings().packets
+
+  @OptionGroup var scenarios: ScenarioOptions
 
   @Flag(help: "A rough look: fewer rounds, packets and flows.")
   var quick = false
@@ -53,10 +70,12 @@ struct Benchmarks: ParsableCommand {
   private var settings: Settings {
     var settings = Settings()
     settings.packets = packets
+    scenarios.apply(to: &settings)
     if quick {
       (settings.rounds, settings.scenarioRounds) = (3, 1)
       (settings.operations, settings.flows) = (settings.operations / 4, settings.flows / 4)
       settings.packets = min(packets, 250_000)
+      settings.seconds = min(settings.seconds, 1)
     }
     settings.operations = min(settings.operations, packets)
     if let rounds { (settings.rounds, settings.scenarioRounds) = (rounds, rounds) }
@@ -64,7 +83,8 @@ struct Benchmarks: ParsableCommand {
   }
 
   func run() throws {
-    for group in BenchmarkGroup.allCases where groups.isEmpty || groups.contains(group) {
+    let usual = scenarios.scenarios ? BenchmarkGroup.scenarios : BenchmarkGroup.usual
+    for group in BenchmarkGroup.allCases where (groups.isEmpty ? usual : groups).contains(group) {
       switch group {
       case .decode: try DecodeBenchmark.run(settings)
       case .table: try TableBenchmark.run(settings)
@@ -76,6 +96,9 @@ struct Benchmarks: ParsableCommand {
       case .export: try ExportBenchmark.run(settings)
       case .memory: try MemoryBenchmark.run(settings)
       case .scenario: try ScenarioBenchmark.run(settings)
+      case .live: try LiveBenchmark.capture(settings)
+      case .nflog: try LiveBenchmark.nflog(settings)
+      case .flood: try FloodBenchmark.run(settings)
       }
     }
   }

@@ -67,13 +67,13 @@ enum ExportBenchmark {
     func pass() -> Measurement {
       let count = flows.fill()
       // The collector keeps its templates.
-      let before = collector.totals.flows
+      let before = collector.counter.totals.flows
       var watch = Stopwatch()
       watch.start()
       exporting.export(at: flows.instant)
       watch.stop()
       while collector.receive(forMilliseconds: 0) {}
-      precondition(collector.totals.flows - before == UInt64(count), "records were lost, or are of other numbers")
+      precondition(collector.counter.totals.flows - before == UInt64(count), "records were lost, or are of other numbers")
       return Measurement(nanoseconds: watch.nanoseconds, operations: count, result: FlowTotals(flows: UInt64(count)))
     }
   }

@@ -8,7 +8,6 @@ internal import Glibc
 /// A capture file and what is truly in it.
 struct Capture {
   var path: String
-  var kind: TrafficKind
   var totals: FlowTotals
 }
 
@@ -16,7 +15,7 @@ struct Capture {
 enum CaptureWriter {
   private static let flushLength = 1 << 20
 
-  static func write(_ kind: TrafficKind, packets: Int, to path: String) throws(BenchmarkError) -> Capture {
+  static func write(_ traffic: some TrafficSource, to path: String) throws(BenchmarkError) -> Capture {
     let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw BenchmarkError(cannot: "create '\(path)'") }
     defer { close(file) }
@@ -25,17 +24,19 @@ enum CaptureWriter {
     octets.reserveCapacity(flushLength + 4096)
     // Magic, version 2.4, time zone, accuracy, snap length, link type Ethernet.
     for word: UInt32 in [0xa1b2_c3d4, 0x0004_0002, 0, 0, UInt32(Frame.snapLength), 1] { append(word, to: &octets) }
-    var generator = TrafficGenerator(kind, packets: packets)
+    var generator = traffic
     while generator.next() {
       append(UInt32(generator.microseconds / 1_000_000), to: &octets)
       append(UInt32(generator.microseconds % 1_000_000), to: &octets)
       append(UInt32(generator.frame.capturedLength), to: &octets)
       append(UInt32(generator.frame.wireLength), to: &octets)
       for place in 0..<generator.frame.capturedLength { octets.append(generator.frame.octets[place]) }
-      if octets.count >= flushLength { try flush(&octets, to: file, path) }
+      guard octets.count >= flushLength else { continue }
+      try Interruption.check()
+      try flush(&octets, to: file, path)
     }
     try flush(&octets, to: file, path)
-    return Capture(path: path, kind: kind, totals: generator.totals)
+    return Capture(path: path, totals: generator.totals)
   }
 
   private static func append(_ word: UInt32, to octets: inout [UInt8]) {

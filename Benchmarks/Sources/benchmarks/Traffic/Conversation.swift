@@ -16,6 +16,8 @@ struct Conversation {
   enum Mixture {
     /// 85 % IPv4, 15 % IPv6; 70 % TCP, 27 % UDP, 3 % ICMP.
     case mixed
+    /// The same of IPv4 alone.
+    case mixedIPv4
     /// All of one version, TCP.
     case ipv4, ipv6
     /// IPv4 and TCP from scattered sources to one host and port.
@@ -34,13 +36,25 @@ struct Conversation {
     classOfService = random.below(20) == 0 ? 0x2e << 2 : 0
     (isIPv6, protocolNumber) = (mixture == .ipv6, 6)
     switch mixture {
-    case .mixed:
-      isIPv6 = random.below(100) < 15
+    case .mixed, .mixedIPv4:
+      isIPv6 = random.below(100) < 15 && mixture == .mixed
       let share = random.below(100)
       protocolNumber = share < 70 ? 6 : share < 97 ? 17 : isIPv6 ? 58 : 1
     case .flood:
       (destination, destinationPort, classOfService) = (0xac10_0001, 80, 0)
     case .ipv4, .ipv6: break
     }
+  }
+
+  /// The network that long-lived conversations come from: 192.0.2.0/24, by the fourth octet below ``longLivedCount``.
+  static let longLivedNetwork: UInt64 = 0xc0_0002
+  static let longLivedCount = 200
+
+  /// One of those that go on whatever else happens, between hosts that no other has.
+  static func longLived(_ number: Int) -> Conversation {
+    var conversation = Conversation(number: number, .ipv4)
+    conversation.source = UInt32(longLivedNetwork) << 8 | UInt32(number)
+    (conversation.destination, conversation.classOfService) = (0xc633_6401, 0)
+    return conversation
   }
 }

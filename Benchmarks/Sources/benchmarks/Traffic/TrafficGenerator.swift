@@ -30,8 +30,28 @@ enum TrafficKind: String, CaseIterable {
   var duration: Double { self == .mix ? 300 : 60 }
 }
 
-/// Packets of one kind of traffic, the same in every run; and what a meter should make of them.
-struct TrafficGenerator {
+/// What packets are generated for.
+enum TrafficUse {
+  /// A capture file, which holds the beginnings of long frames.
+  case capture
+  /// A wire: what is sent is what the headers say. IPv4 alone, since some meters know no other.
+  case wire
+}
+
+/// Packets one after the other, the same in every run; and what a meter should make of them.
+protocol TrafficSource {
+  /// The packet that ``next()`` wrote, and when it came, since 1970.
+  var frame: Frame { get }
+  var microseconds: Int64 { get }
+  /// The truth that exporters are held against.
+  var totals: FlowTotals { get }
+
+  /// The next packet; false when all have come.
+  mutating func next() -> Bool
+}
+
+/// Packets of one kind of traffic.
+struct TrafficGenerator: TrafficSource {
   /// One end of what goes on at a time: conversations follow one another in it.
   private struct Place {
     var conversation: Int
@@ -41,30 +61,29 @@ struct TrafficGenerator {
     var hasSYNACK = false
   }
 
-  private static let firstSecond: Int64 = 1_700_000_000
+  static let firstSecond: Int64 = 1_700_000_000
 
   let kind: TrafficKind
   let packets: Int
-  /// The packet that ``next()`` wrote, and when it came.
   private(set) var frame = Frame()
   private(set) var microseconds: Int64 = 0
-  /// The truth that exporters are held against.
   private(set) var totals = FlowTotals()
+
+  private let use: TrafficUse
 
   private var random = SplitMix(seed: 42)
   private var places: [Place] = []
   private var popularity: ZipfDistribution?
   private var conversations = 0
 
-  init(_ kind: TrafficKind, packets: Int) {
-    (self.kind, self.packets) = (kind, packets)
+  init(_ kind: TrafficKind, packets: Int, for use: TrafficUse = .capture) {
+    (self.kind, self.packets, self.use) = (kind, packets, use)
     let flows = kind.flowCount(packets: packets)
     let count = kind.isBidirectional ? max(1, flows / 2) : flows
     if kind == .mix { popularity = ZipfDistribution(count: count) }
     for place in 0..<count { places.append(newConversation(at: place)) }
   }
 
-  /// The next packet; false when all have come.
   mutating func next() -> Bool {
     guard totals.packets < packets else { return false }
     let serial = Int(totals.packets)
@@ -82,7 +101,7 @@ struct TrafficGenerator {
   }
 
   private mutating func writePacket(at place: Int, serial: Int) {
-    let conversation = Conversation(number: places[place].conversation, .mixed)
+    let conversation = Conversation(number: places[place].conversation, use == .wire ? .mixedIPv4 : .mixed)
     var isReversed = kind.isBidirectional && random.below(2) == 1
     // IMIX: seven short, four middle, one long.
     let share = random.below(12)
@@ -97,6 +116,7 @@ struct TrafficGenerator {
         controlBits = 0x11
       }
     }
+    if use == .wire { length = min(length, Frame.snapLength) }
     frame.write(conversation, isReversed: isReversed, length: length, controlBits: controlBits, serial: serial)
     places[place].remaining -= 1
     if places[place].remaining == 0 { places[place] = newConversation(at: place) }

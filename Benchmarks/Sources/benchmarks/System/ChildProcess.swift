@@ -2,27 +2,38 @@
 //
 // Unsafe: hands posix_spawn an array of C strings that live until it returns, and wait4 structures of ours.
 
+internal import CSystem
 internal import Glibc
 
-/// Another program that runs to its end, and what it cost.
+/// Another program that was started; what it prints goes to a file.
 struct ChildProcess {
-  /// What the kernel says of a process that has ended.
-  struct Cost {
-    /// User and system time, of all its threads.
-    var cpuNanoseconds: Double
-    /// The most bytes it had in memory.
-    var peakBytes: Int
+  /// Where a program runs; nil is where this one does.
+  struct Place {
+    var network: NetworkNamespace?
+    /// Bit by bit.
+    var processors: UInt64?
   }
 
   let name: String
-  private let process: pid_t
+  let process: pid_t
   private let log: String
-  private var peak = 0
 
   /// Starts a program; what it prints goes to the file `log`.
-  init(_ path: String, _ arguments: [String], log: String) throws(BenchmarkError) {
+  init(_ path: String, _ arguments: [String], log: String, in place: Place = Place()) throws(BenchmarkError) {
     name = String(path.split(separator: "/").last ?? "")
     self.log = log
+    // A process has the namespace and the processors of the thread that starts it.
+    let usual = csystem_processors()
+    if let processors = place.processors { csystem_set_processors(processors) }
+    defer { if place.processors != nil { csystem_set_processors(usual) } }
+    guard let network = place.network else {
+      process = try Self.start(path, arguments, log)
+      return
+    }
+    process = try network.perform { () throws(BenchmarkError) in try Self.start(path, arguments, log) }
+  }
+
+  private static func start(_ path: String, _ arguments: [String], _ log: String) throws(BenchmarkError) -> pid_t {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -37,32 +48,14 @@ struct ChildProcess {
       errno = result
       throw BenchmarkError(cannot: "start '\(path)'")
     }
-    self.process = process
+    return process
   }
 
-  /// Looks whether it has ended; nil while it runs.
-  mutating func poll() throws(BenchmarkError) -> Cost? {
-    // Of a process that has ended the kernel knows a peak that counts this program's too, from before it became
-    // another: it is asked for while it runs.
-    if let now = ResidentMemory.peak(of: process) { peak = max(peak, now) }
+  /// Waits until it has ended, and says how: 0 is well.
+  func waitForEnd() -> Int32 {
     var status: Int32 = 0
-    var usage = rusage()
-    let result = unsafe wait4(process, &status, WNOHANG, &usage)
-    if result == 0 { return nil }
-    guard result == process else { throw BenchmarkError(cannot: "wait for '\(name)'") }
-    guard status == 0 else {
-      let how = status & 0x7f == 0 ? "with status \(status >> 8 & 0xff)" : "by signal \(status & 0x7f)"
-      throw BenchmarkError("'\(name)' ended \(how); it said: \(output.suffix(400))")
-    }
-    let seconds = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec
-    let microseconds = usage.ru_utime.tv_usec + usage.ru_stime.tv_usec
-    return Cost(cpuNanoseconds: Double(seconds) * 1e9 + Double(microseconds) * 1e3, peakBytes: peak)
-  }
-
-  /// Ends it and waits until it has gone.
-  func stop() {
-    kill(process, SIGTERM)
-    waitpid(process, nil, 0)
+    while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
+    return status
   }
 
   /// What it printed.
@@ -72,6 +65,14 @@ struct ChildProcess {
     var octets = [UInt8](repeating: 0, count: 65_536)
     let length = unsafe fread(&octets, 1, octets.count, file)
     return String(decoding: octets.prefix(length), as: UTF8.self)
+  }
+
+  /// The number behind `name=` in what it printed.
+  func printedNumber(_ name: String) -> UInt64? {
+    for word in output.split(whereSeparator: \.isWhitespace) where word.hasPrefix(name + "=") {
+      return UInt64(word.dropFirst(name.count + 1))
+    }
+    return nil
   }
 
   /// Where a program is: a path as it is given, a name in PATH and where the system's own programs are; nil where it

@@ -2,17 +2,23 @@
 //
 // Unsafe: hands addresses and buffers of ours to the socket calls, each with its own length.
 
+internal import CSystem
 internal import FlowMeter
 internal import Glibc
 
 /// A UDP socket on this machine with a very large buffer, at which exported messages are counted.
-final class CollectorSocket {
+@safe final class CollectorSocket {
+  private static let slots = 64
+  private static let slotLength = 1 << 16
+
   private let socket: Int32
   let port: UInt16
-  private var message = [UInt8](repeating: 0, count: 65_536)
-  private var counter = IPFIXCounter()
+  private let buffer: UnsafeMutableRawBufferPointer
+  private var lengths = [UInt32](repeating: 0, count: slots)
+  private(set) var counter = MessageCounter()
   private var droppedBefore: UInt32 = 0
 
+  /// On 127.0.0.1 of the network that the calling thread is in.
   init() throws(BenchmarkError) {
     socket = Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
     guard socket >= 0 else { throw BenchmarkError(cannot: "open a socket") }
@@ -33,26 +39,35 @@ final class CollectorSocket {
       }
     }
     port = UInt16(bigEndian: address.sin_port)
+    unsafe buffer = .allocate(byteCount: Self.slots * Self.slotLength, alignment: 64)
     guard isBound else { throw BenchmarkError(cannot: "bind a socket") }
   }
 
-  deinit { close(socket) }
+  deinit {
+    close(socket)
+    unsafe buffer.deallocate()
+  }
 
   /// Begins to count from nothing.
-  func reset() {
-    _ = receive(forMilliseconds: 0)
-    counter = IPFIXCounter()
+  func reset(watching network: UInt64? = nil) {
+    while receive(forMilliseconds: 0) {}
+    counter = MessageCounter(watching: network)
     droppedBefore = dropped
   }
 
   /// Takes what comes, up to a thousand messages, and waits for the first. False where none came.
+  @discardableResult
   func receive(forMilliseconds timeout: Int32) -> Bool {
     var descriptor = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
     guard unsafe poll(&descriptor, 1, timeout) > 0 else { return false }
-    for _ in 0..<1000 {
-      let length = unsafe recv(socket, &message, message.count, Int32(MSG_DONTWAIT))
-      guard length >= 0 else { break }
-      counter.add(message, length: length)
+    for _ in 0..<16 {
+      let count = unsafe csystem_receive_messages(
+        socket, buffer.baseAddress!, Self.slotLength, &lengths, UInt32(Self.slots))
+      guard count > 0 else { break }
+      for slot in 0..<Int(count) {
+        let message = unsafe UnsafeRawBufferPointer(buffer)[slot * Self.slotLength..<(slot + 1) * Self.slotLength]
+        counter.add(unsafe RawSpan(_unsafeBytes: message).extracting(first: Int(lengths[slot])))
+      }
     }
     return true
   }
@@ -73,10 +88,17 @@ final class CollectorSocket {
     return descriptor
   }
 
-  var totals: FlowTotals { counter.totals }
-  var undecoded: Int { counter.undecoded }
+  /// Takes what is still on its way: until nothing has come for this long.
+  func drain(quietMilliseconds: Int32 = 100) { while receive(forMilliseconds: quietMilliseconds) {} }
+
+  /// What has been lost here or could not be read, in words; empty where nothing was.
+  var remark: String {
+    if droppedMessages > 0 { return "\(grouped(droppedMessages)) messages lost here for want of buffer" }
+    return counter.undecoded > 0 ? "\(counter.undecoded) sets not decoded" : ""
+  }
+
   /// Messages that came while the buffer was full.
-  var droppedMessages: Int { Int(dropped &- droppedBefore) }
+  private var droppedMessages: Int { Int(dropped &- droppedBefore) }
 
   /// SK_MEMINFO_DROPS of SO_MEMINFO (sock_diag(7)).
   private var dropped: UInt32 {

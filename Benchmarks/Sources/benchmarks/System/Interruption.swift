@@ -14,4 +14,9 @@ enum Interruption {
   }
 
   static var hasCome: Bool { flag.load(ordering: .relaxed) }
+
+  /// To be called wherever something may take long.
+  static func check() throws(BenchmarkError) {
+    if hasCome { throw BenchmarkError("interrupted") }
+  }
 }
