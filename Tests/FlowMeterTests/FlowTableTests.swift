@@ -121,6 +121,41 @@ struct FlowTableTests {
     #expect(MemoryLayout<FlowKey>.stride == 48)
   }
 
+  @Test("shorter timeouts hold at once, also where evictions from a full table have looked far ahead")
+  func shorterTimeoutsAfterEvictions() throws {
+    var configuration = FlowTable.Configuration()
+    configuration.maxFlows = 256
+    (configuration.expiration.activeTimeout, configuration.expiration.inactiveTimeout) = (.seconds(3600), .seconds(3600))
+    var subject = try TableUnderTest(configuration)
+    for port in 0..<300 {
+      var packet = Packets.udp
+      (packet[20], packet[21]) = (UInt8(port >> 8), UInt8(port & 0xff))
+      subject.addUnchecked(packet, at: 1000)
+    }
+    #expect(subject.take(at: 1000).count == 44)
+    var shorter = FlowExpiration()
+    (shorter.activeTimeout, shorter.inactiveTimeout) = (.seconds(3600), .seconds(5))
+    subject.table.setExpiration(shorter)
+    #expect(subject.take(at: 2000).isEmpty)
+    subject.add(Self.tcp(0x02), at: 2000)
+    #expect(subject.take(at: 6500).count == 256)
+    #expect(subject.take(at: 7500).count == 1)
+  }
+
+  @Test("a sweep with a small buffer takes all that has ended")
+  func smallBuffer() throws {
+    var configuration = FlowTable.Configuration()
+    configuration.maxFlows = 16 * 1024
+    var subject = try TableUnderTest(configuration)
+    for number in 0..<15_000 {
+      var packet = Packets.udp
+      (packet[20], packet[21]) = (UInt8(number >> 8), UInt8(number & 0xff))
+      subject.addUnchecked(packet, at: 1000)
+    }
+    #expect(subject.take(at: 1000, everything: true, bufferCapacity: 1).count == 15_000)
+    #expect(subject.table.statistics.active == 0)
+  }
+
   @Test("the index starts with as many entries as asked for, at most with what the flows need, and grows all the same")
   func indexSize() throws {
     for (size, expected) in [(0, 256), (16 * 1000, 1024), (1 << 30, 16_384)] {

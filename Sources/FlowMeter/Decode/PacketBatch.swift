@@ -3,7 +3,7 @@
 // On the path of every packet: nothing here allocates, throws an existential or reads a clock.
 //
 // Unsafe: owns five allocations, of which the first `count` observations are meant, the details and labels of those
-// that have some, and what the table notes of them; their size covers a full batch and all the fragments that may be released into it at once.
+// that have some, and what the table notes of them; `watched` is what `ownSessions` keeps. The allocations' size covers a full batch and all the fragments that may be released into it at once.
 
 /// Packets decoded and not yet in the table: what a source fills and the table reads.
 ///
@@ -30,6 +30,8 @@
   /// The latest time of any packet so far: the clock of a capture file. Long ago before the first.
   public private(set) var latest = Timestamp(milliseconds: .min)
   private let ownSessions: OwnSessions?
+  /// The same, without a reference that is counted with each packet.
+  private let watched: Unmanaged<OwnSessions>?
   private var own: [OwnSession] = []
   private var ownVersion = -1
 
@@ -56,6 +58,7 @@
     self.packetInterval = packetInterval
     self.fragments = FragmentTracker(hashSeed: hashSeed)
     self.ownSessions = ownSessions
+    unsafe watched = ownSessions.map { unsafe Unmanaged.passUnretained($0) }
     unsafe observations = .allocate(capacity: Self.mostPackets + 1)
     unsafe details = .allocate(capacity: Self.mostPackets + 1)
     unsafe labels = .allocate(capacity: Self.mostPackets + 1)
@@ -136,7 +139,7 @@
       return
     }
     if unsafe place.pointee.fragment == .none {
-      if let ownSessions, unsafe isOwn(place.pointee.key, ownSessions) {
+      if let watched = unsafe watched, unsafe isOwn(place, watched) {
         statistics.ownPackets &+= 1
       } else {
         meter(unsafe place.pointee.octets)
@@ -239,11 +242,21 @@
 
   /// Looks whether the sessions changed with every packet that could be one's: a session is told of before its first
   /// datagram leaves, so none slips through.
-  private mutating func isOwn(_ key: FlowKey, _ sessions: OwnSessions) -> Bool {
-    guard key.protocol == .udp else { return false }
-    if sessions.version != ownVersion { (own, ownVersion) = sessions.current }
-    for session in own where session.matches(key) { return true }
+  @inline(__always)
+  private mutating func isOwn(
+    _ packet: UnsafePointer<PacketObservation>, _ sessions: Unmanaged<OwnSessions>
+  ) -> Bool {
+    guard unsafe packet.pointee.key.protocol == .udp else { return false }
+    if unsafe sessions._withUnsafeGuaranteedRef({ $0.version }) != ownVersion { readOwnSessions() }
+    for i in own.indices where unsafe own[i].destinationPort == packet.pointee.key.destinationPort {
+      if unsafe own[i].matches(packet.pointee.key) { return true }
+    }
     return false
+  }
+
+  @inline(never)
+  private mutating func readOwnSessions() {
+    if let ownSessions { (own, ownVersion) = ownSessions.current }
   }
 }
 

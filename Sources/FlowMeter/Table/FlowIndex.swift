@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// On the path of every packet: nothing here allocates once warm, throws, logs or reads a clock.
+// On the path of every packet: nothing here throws, logs or reads a clock, or allocates once the table has its size.
 //
 // Unsafe: the entries are raw memory that the table reserved for this stripe, of which as many are meant as `end` says;
 // who calls holds the stripe's lock. Another thread may read shape and entries without it, for addresses to prefetch.

@@ -139,7 +139,8 @@ extension FlowStore {
   mutating func setExpiration(_ expiration: FlowExpiration.Milliseconds) {
     _ = gatherAll()
     self.expiration = expiration
-    wheel = FlowWheel(horizonMilliseconds: expiration.horizon, cursor: wheel.cursor)
+    // All Flows are due, and say anew where time is: evictions may have moved it far ahead.
+    wheel = FlowWheel(horizonMilliseconds: expiration.horizon)
   }
 
   /// Looks at up to a group of due Flows. Their slots, then their index entries, are asked for before the first is

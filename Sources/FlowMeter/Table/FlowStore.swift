@@ -76,7 +76,7 @@
 
   /// Adds one packet: to its Flow, or as the first of a new one.
   ///
-  /// - Parameter supplement: its detail is read where the observation has one and begins a Flow, its labels where the key
+  /// - Parameter packet: its detail is read where the observation has one and begins a Flow, its labels where the key
   ///   says that there are some.
   @inline(__always)
   mutating func update(_ packet: BatchedPacket, hash: UInt64) {

@@ -251,7 +251,7 @@ extension FlowTable {
         $0.takeExpired(at: now, everything: everything, into: &buffer)
       }
       sweep.visits += 1
-      let staysHere = more && (everything || sweep.visits < mostVisits)
+      let staysHere = more && sweep.visits < mostVisits * max(1, FlowStore.mostLooks / buffer.capacity)
       if !staysHere { (sweep.stripe, sweep.visits) = (sweep.stripe + 1, 0) }
       if more { return true }
     }
@@ -266,8 +266,8 @@ extension FlowTable {
     ipv6.populateAhead()
   }
 
-  /// Holds all Flows, those that are active too, to other timeouts. Any thread; it takes a stripe's lock for about as
-  /// long as its Flows take to be looked at once.
+  /// Holds all Flows, those that are active too, to other timeouts. Any thread; it takes a stripe's lock shortly, and the
+  /// Flows are looked at when ended ones are taken next.
   public func setExpiration(_ expiration: FlowExpiration) {
     let expiration = FlowExpiration.Milliseconds(expiration)
     for stripe in 0..<stripeCount { unsafe stripes[stripe].store.withLock { $0.setExpiration(expiration) } }

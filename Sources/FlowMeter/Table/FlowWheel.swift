@@ -21,9 +21,7 @@
   /// The earliest tick whose bucket has not been emptied; nil before the first Flow.
   private(set) var cursor: Int64?
 
-  /// - Parameter cursor: where another wheel has come to, whose Flows this one takes over.
-  init(horizonMilliseconds: Int64, cursor: Int64? = nil) {
-    self.cursor = cursor
+  init(horizonMilliseconds: Int64) {
     let wanted = Int(horizonMilliseconds >> Self.tickShift) + 3
     var count = 8
     while count < wanted, count < Self.mostBuckets { count *= 2 }

@@ -29,7 +29,7 @@ internal import Synchronization
 
   /// Has the system back a part with memory (Linux 5.14; before, nothing happens), while others use it.
   func populate(_ part: Range<Int>) {
-    let page = 4096
+    let page = sysconf(Int32(_SC_PAGESIZE))
     let start = part.lowerBound / page * page
     let end = min(length, (part.upperBound + page - 1) / page * page)
     if start < end { unsafe madvise(base + start, end - start, Self.populateForWriting) }
@@ -86,11 +86,12 @@ final class SlotPool: Sendable {
       + (hasLabels ? MemoryLayout<MPLSLabelStack>.stride : 0)
   }
 
-  /// Has the system back the slots that are claimed next with memory: as many again as were since the last call.
+  /// Has the system back the slots that are claimed next with memory: as many again as were since the last call, at
+  /// most 2¹⁸.
   func populateAhead() {
     ahead.withLock { last in
       let now = claimed.load(ordering: .relaxed)
-      let wanted = min(capacity, now + max(now - last.claimed, Self.leastAhead))
+      let wanted = min(capacity, now + min(max(now - last.claimed, Self.leastAhead), Self.mostAhead))
       let part = max(now, last.populated)..<max(now, last.populated, wanted)
       // Who has had no Flow of a version takes no memory for more.
       guard now > 1 else { return }
@@ -101,8 +102,9 @@ final class SlotPool: Sendable {
     }
   }
 
-  /// A quarter of a huge page.
+  /// A quarter of a huge page; and what is cleared in some ten milliseconds.
   private static let leastAhead = 8192
+  private static let mostAhead = 1 << 18
 
   /// The next chunk of slots that nobody has had.
   func claim() -> Range<UInt32> {

@@ -20,7 +20,8 @@ extension MemoryNeed {
     let hasLabels = configuration.export.recordedLabels > 0
     ipv4 = FlowTable.mostMemory(configuration.table, .v4, hasDetails: hasDetails, hasLabels: hasLabels)
     ipv6 = FlowTable.mostMemory(configuration.table, .v6, hasDetails: hasDetails, hasLabels: hasLabels)
-    rings = configuration.interfaces.count * configuration.capture.bufferSize
+    // libpcap makes a ring of whole blocks of 256 KiB.
+    rings = configuration.interfaces.count * max(configuration.capture.bufferSize, configuration.threads << 18)
   }
 }
 

@@ -25,6 +25,8 @@ extension Probe {
       try open(next, now, &opened)
     } catch {
       opened.close(keeping: now.follower)
+      // What they have metered meanwhile is in the table that stays.
+      if opened.table === now.table { parts.withLock { $0.past.metering.add(opened.new.total) } }
       throw ChangeRefusal(description: "\(error)")
     }
     // From here on nothing is refused.
@@ -90,10 +92,10 @@ extension Probe {
         continue
       }
       let source = try open(origin, next, opened.table, opened.follower?.untold)
-      try start(source, behind: threads, next)
-      threads += source.lanes.count
       opened.sources.append(source)
       opened.new.append(source)
+      try start(source, behind: threads, next)
+      threads += source.lanes.count
     }
     if opened.follower !== now.follower { try opened.follower?.start(isCrowded: wake.call) }
   }
