@@ -125,7 +125,8 @@ struct FlowTableTests {
   func shorterTimeoutsAfterEvictions() throws {
     var configuration = FlowTable.Configuration()
     configuration.maxFlows = 256
-    (configuration.expiration.activeTimeout, configuration.expiration.inactiveTimeout) = (.seconds(3600), .seconds(3600))
+    configuration.expiration.activeTimeout = .seconds(3600)
+    configuration.expiration.inactiveTimeout = .seconds(3600)
     var subject = try TableUnderTest(configuration)
     for port in 0..<300 {
       var packet = Packets.udp

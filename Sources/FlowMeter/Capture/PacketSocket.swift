@@ -57,7 +57,9 @@ struct PacketSocket {
   }
 
   private func set<Value>(_ level: Int32, _ option: Int32, _ value: inout Value) throws(SystemError) {
-    let result = unsafe setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Value>.size))
+    let result = unsafe withUnsafeBytes(of: &value) {
+      unsafe setsockopt(descriptor, level, option, $0.baseAddress, socklen_t($0.count))
+    }
     guard result == 0 else { throw .last }
   }
 
