@@ -93,9 +93,3 @@ int cshims_receive_messages(int socket, void *bytes, size_t slot, uint32_t *leng
   for (int i = 0; i < received; i++) lengths[i] = messages[i].msg_len;
   return received;
 }
-
-int cshims_set_promiscuous(int socket, uint32_t interface, int on) {
-  struct packet_mreq membership = {.mr_ifindex = (int)interface, .mr_type = PACKET_MR_PROMISC};
-  return setsockopt(
-      socket, SOL_PACKET, on ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP, &membership, sizeof membership);
-}

@@ -43,8 +43,6 @@ int cshims_processor_count(void);
 /// processor pthread_create says.
 int cshims_set_processor(pthread_attr_t *_Nonnull attributes, int processor);
 
-/// Has the packet socket ask its interface for frames to other hosts, or no longer; 0 or -1, errno as it left it.
-int cshims_set_promiscuous(int socket, uint32_t interface, int on);
 /// Takes the next connection; the socket does not block. Returns what accept4 returns; errno as it left it.
 int cshims_accept(int socket);
 /// The user and the group of who is at the other end of a Unix socket (SO_PEERCRED); -1 where the system does not say.

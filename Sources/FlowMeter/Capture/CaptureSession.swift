@@ -33,7 +33,7 @@ final class CaptureSession: @unchecked Sendable {
   func setPromiscuous(_ wanted: Bool) {
     guard wanted != isPromiscuous else { return }
     isPromiscuous = wanted
-    if ifIndex != 0 { cshims_set_promiscuous(descriptor, ifIndex, wanted ? 1 : 0) }
+    if ifIndex != 0 { try? PacketSocket(descriptor: descriptor).setPromiscuous(wanted, on: ifIndex) }
   }
 
   /// Whether there is no such interface any more: then nothing more comes.

@@ -26,6 +26,14 @@ struct PacketSocket {
     }
   }
 
+  /// Has the socket ask its interface for frames to other hosts, or no longer.
+  func setPromiscuous(_ isPromiscuous: Bool, on interface: UInt32) throws(SystemError) {
+    var membership = packet_mreq()
+    membership.mr_ifindex = Int32(bitPattern: interface)
+    membership.mr_type = UInt16(PACKET_MR_PROMISC)
+    try set(SOL_PACKET, isPromiscuous ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP, &membership)
+  }
+
   /// Takes frames of every protocol, where it is bound already.
   func bindToAllProtocols() throws(SystemError) {
     var address = sockaddr_ll()

@@ -196,8 +196,10 @@ internal import Synchronization
     var result = FlowTableUpdate()
     var mostEnded = 0
     var held: UInt64 = 0
+    @inline(__always)
+    func places(_ stripe: Int) -> Range<Int> { unsafe (stripe == 0 ? 0 : Int(ends[stripe - 1]))..<Int(ends[stripe]) }
     for stripe in 0..<stripeCount {
-      let places = unsafe (stripe == 0 ? 0 : Int(ends[stripe - 1]))..<Int(ends[stripe])
+      let places = places(stripe)
       guard !places.isEmpty else { continue }
       let added: Void? = unsafe stripes[stripe].store.withLockIfAvailable { store in
         mostEnded = max(mostEnded, store.add(packets, places, &result))
@@ -206,7 +208,7 @@ internal import Synchronization
     }
     while held != 0 {
       let stripe = held.trailingZeroBitCount
-      let places = unsafe (stripe == 0 ? 0 : Int(ends[stripe - 1]))..<Int(ends[stripe])
+      let places = places(stripe)
       unsafe stripes[stripe].store.withLock { store in
         mostEnded = max(mostEnded, store.add(packets, places, &result))
       }
