@@ -94,7 +94,7 @@ private final class Crew: Sendable {
     let began = gate.open(for: lanes.count)
     for thread in threads { thread.join() }
     let packets = lanes.reduce(0) { $0 + $1.count }
-    return Double(packets) * 1000 / Double(MonotonicTime.now - began)
+    return Double(packets) * 1000 / Double(Clock.nanoseconds - began)
   }
 
   private func meter(_ lane: Int) {
@@ -124,6 +124,6 @@ private final class Gate: Sendable {
   func open(for count: Int) -> UInt64 {
     while waiting.load(ordering: .relaxed) < count { usleep(100) }
     isOpen.store(true, ordering: .releasing)
-    return MonotonicTime.now
+    return Clock.nanoseconds
   }
 }

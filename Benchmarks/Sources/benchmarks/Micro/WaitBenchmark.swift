@@ -2,6 +2,7 @@
 
 internal import FlowExport
 internal import FlowMeter
+internal import Glibc
 internal import Synchronization
 
 /// How long packets wait to be metered while the table is at its worst: a million flows end in one moment and are
@@ -86,22 +87,22 @@ private final class WaitRun: @unchecked Sendable {
   }
 
   func go() {
-    start.store(MonotonicTime.now, ordering: .releasing)
+    start.store(Clock.nanoseconds, ordering: .releasing)
     let exporter = try! WorkerThread(name: "export", processor: 1) { self.export() }
     let meter = try! WorkerThread(name: "meter", processor: 0) { self.meter() }
     meter.join()
     isOver.store(true, ordering: .relaxed)
     exporter.join()
-    if ending == 0 { moment = MonotonicTime.now - start.load(ordering: .relaxed) }
+    if ending == 0 { moment = Clock.nanoseconds - start.load(ordering: .relaxed) }
   }
 
   private var now: Timestamp {
-    Self.begin.advanced(byMilliseconds: Int64((MonotonicTime.now - start.load(ordering: .acquiring)) / 1_000_000))
+    Self.begin.advanced(byMilliseconds: Int64((Clock.nanoseconds - start.load(ordering: .acquiring)) / 1_000_000))
   }
 
   private func export() {
     while !isOver.load(ordering: .relaxed) {
-      let (now, began) = (now, MonotonicTime.now)
+      let (now, began) = (now, Clock.nanoseconds)
       let ends = ending > 0 && moment == 0 && now.milliseconds > Self.begin.milliseconds + 1500
       if ends { isWorst.store(true, ordering: .relaxed) }
       // The flows that end do so in the first pass that looks for them.
@@ -109,10 +110,10 @@ private final class WaitRun: @unchecked Sendable {
       exporting.export(at: ExportInstant(now: time, boot: Self.begin))
       if ends {
         isWorst.store(false, ordering: .relaxed)
-        moment = MonotonicTime.now - began
+        moment = Clock.nanoseconds - began
       }
       table.prepareMemory()
-      MonotonicTime.sleep(milliseconds: 100)
+      usleep(100_000)
     }
   }
 
@@ -124,13 +125,13 @@ private final class WaitRun: @unchecked Sendable {
     var next = 0
     while next < count {
       let isWorstAtFirst = isWorst.load(ordering: .relaxed)
-      let due = min(count, Int((MonotonicTime.now - began) / interval))
+      let due = min(count, Int((Clock.nanoseconds - began) / interval))
       guard due > next else { continue }
       let packets = next..<min(due, next + PacketBatch.capacity)
       batch.reset(at: nil)
       list.append(packets, at: now, to: &batch)
       table.update(batch)
-      let done = MonotonicTime.now
+      let done = Clock.nanoseconds
       for packet in packets {
         let wait = done - (began + UInt64(packet) * interval)
         if isWorstAtFirst || isWorst.load(ordering: .relaxed) { worst.add(wait) } else { calm.add(wait) }
