@@ -43,6 +43,9 @@ let package = Package(
       name: "fuzz-settings", dependencies: ["FuzzChecks", flowExport, flowMeter, flowprobeProgram],
       path: "Sources/FuzzSettings", swiftSettings: settings),
     .executableTarget(
+      name: "fuzz-options", dependencies: ["FuzzChecks", flowprobeProgram], path: "Sources/FuzzOptions",
+      swiftSettings: settings),
+    .executableTarget(
       name: "fuzz-control", dependencies: ["FuzzChecks", flowMeter, flowprobeProgram], path: "Sources/FuzzControl",
       swiftSettings: settings),
   ],

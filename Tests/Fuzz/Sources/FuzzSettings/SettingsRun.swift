@@ -7,13 +7,10 @@ internal import FuzzChecks
 
 /// One input of fuzz-settings: a text that an operator writes, and an octet that says what it is.
 ///
-///     octet 0       what the text is, modulo 6:
-///       0           a configuration file
-///       1           ipt_NETFLOW's settings: modprobe.d, sysctl or iptables-save
-///       2           the same, and what becomes of them is taken as a configuration file
-///       3           aggregation rules
-///       4           rules for interface indexes, and behind a zero an interface's name
-///       5           lines of a setting's name and its value, as 'ctl set' has them
+///     octet 0       what the text is, modulo 3:
+///       0           ipt_NETFLOW's settings: modprobe.d, sysctl or iptables-save
+///       1           aggregation rules
+///       2           rules for interface indexes, and behind a zero an interface's name
 ///     text          the rest; what is no UTF-8 is replaced, as in a file
 struct SettingsRun {
   private let kind: UInt8
@@ -25,40 +22,20 @@ struct SettingsRun {
   }
 
   func run() {
-    switch kind % 6 {
-    case 0: readConfiguration(text)
-    case 1: _ = moduleConfiguration()
-    case 2: if let configuration = moduleConfiguration() { readConfiguration(configuration) }
-    case 3: readAggregation()
-    case 4: readIndexRules()
-    default: changeSettings()
-    }
-  }
-
-  // MARK: Configuration files
-
-  /// Options that are taken stand as lines in a file that gives the same options.
-  private func readConfiguration(_ text: String) {
-    guard let file = try? ConfigurationFile(text, path: "fuzz") else { return }
-    let lines = file.arguments.map { $0.hasPrefix("--") ? String($0.dropFirst(2)) : "filter \($0)" }
-    guard let again = try? ConfigurationFile(lines.joined(separator: "\n"), path: "fuzz") else {
-      return require(false, "options that were taken are refused when they are written down")
-    }
-    require(again.arguments == file.arguments, "options change when they are written down")
-    for argument in file.arguments {
-      require(argument != "--", "a line of the file ends the options")
-      require(!argument.hasPrefix("--config"), "a file names another one")
+    switch kind % 3 {
+    case 0: importModule()
+    case 1: readAggregation()
+    default: readIndexRules()
     }
   }
 
   /// What is made of ipt_NETFLOW's settings has a known option a line; no value begins a line of its own.
-  private func moduleConfiguration() -> String? {
-    guard let configuration = try? ModuleSettings(text).configuration(group: 5, of: "fuzz") else { return nil }
+  private func importModule() {
+    guard let configuration = try? ModuleSettings(text).configuration(group: 5, of: "fuzz") else { return }
     for line in configuration.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
       require(
         Self.options.contains(String(line.prefix { $0 != " " })), "a setting of the module gives an unknown option")
     }
-    return configuration
   }
 
   private static let options: Set = [
@@ -91,19 +68,6 @@ struct SettingsRun {
       let rule = rules.rules.first { name.hasPrefix($0.prefix) }
       require((rule == nil) == (rules.index(of: name) == nil), "a rule without an index, or an index without a rule")
       require(rules.index(of: name) ?? .max >= rule?.base ?? 0, "an index below its rule's base")
-    }
-  }
-
-  // MARK: Changes
-
-  /// What is set can be set again to what it is then, and is the same.
-  private func changeSettings() {
-    var changes = OptionChanges([], arguments: ["--nflog=5"])
-    for line in text.split(whereSeparator: \.isNewline).prefix(4) {
-      let words = line.split(separator: " ", maxSplits: 1)
-      guard let name = words.first, let setting = try? Setting.named(name) else { continue }
-      guard (try? changes.set(setting, to: String(words.dropFirst().first ?? ""))) != nil else { continue }
-      _ = try? changes.configuration()
     }
   }
 }
