@@ -1,4 +1,4 @@
-# flowprobe: make run | test | bench | bench-scenarios | install | deb | man | fuzz | clean
+# flowprobe: make run | test | bench | bench-scenarios | soak | install | deb | man | fuzz | clean
 #
 # Each target installs the Debian packages it needs (as root; otherwise it prints the apt line and stops).
 
@@ -14,9 +14,10 @@ TEST_PACKAGES := $(BUILD_PACKAGES) conntrack curl debhelper debootstrap ethtool 
 DEB_PACKAGES := $(BUILD_PACKAGES) debhelper
 BENCH_PACKAGES := $(BUILD_PACKAGES) nfdump softflowd
 SCENARIO_PACKAGES := $(BENCH_PACKAGES) fprobe iproute2 iptables nftables pmacct ulogd2
+SOAK_PACKAGES := $(BUILD_PACKAGES) conntrack curl ethtool gcc iproute2 iptables jq libc6-dev python3 tcpdump tshark
 
-.PHONY: all build run test bench bench-scenarios benchmarks install uninstall deb man completions fuzz clean \
-  setup-build setup-test setup-bench setup-scenarios setup-deb
+.PHONY: all build run test bench bench-scenarios soak benchmarks install uninstall deb man completions fuzz clean \
+  setup-build setup-test setup-bench setup-scenarios setup-soak setup-deb
 
 all: build
 
@@ -36,6 +37,7 @@ setup-test: ; $(call need,$(TEST_PACKAGES))
 setup-deb: ; $(call need,$(DEB_PACKAGES))
 setup-bench: ; $(call need,$(BENCH_PACKAGES))
 setup-scenarios: ; $(call need,$(SCENARIO_PACKAGES))
+setup-soak: ; $(call need,$(SOAK_PACKAGES))
 
 build: setup-build
 	swift build -c release --static-swift-stdlib --product flowprobe
@@ -63,6 +65,10 @@ bench: setup-bench benchmarks
 # The whole program beside others: capture files, live, NFLOG, a flood. As root; without ARGS about an hour.
 bench-scenarios: setup-scenarios benchmarks
 	Benchmarks/.build/release/benchmarks --scenarios $(ARGS)
+
+# Hours under a steady load: exact counts; memory, descriptors and threads stay. As root; HOURS may be a fraction.
+soak: setup-soak build
+	HOURS=$(or $(HOURS),2) Tests/Soak/run
 
 benchmarks: build
 	touch Benchmarks/Package.swift  # or a new source file of the library goes unnoticed
