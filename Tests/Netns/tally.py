@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Receives IPFIX over UDP and counts it, quickly; at SIGTERM it writes what came, and what is missing by sequence.
 
-usage: collector.py ADDRESS PORT STATE
+usage: tally.py ADDRESS PORT STATE [RECEIVE-BUFFER]
 
 STATE is one JSON object: messages, records (data records, those of options too), missing (records that the sequence numbers
 say were sent and that did not come) and breaks (how often some were), flows and
-lasting (records of flows that do not last, and that do), packets, octets, events (NAT, by number), options, undecoded (sets whose template was not known), next (the sequence number that is to come), starts. Where STATE is
+lasting (records of flows that do not last, and that do), packets, octets, events (NAT, by number), options, undecoded (sets whose template was not known), domains, next (the sequence number that is to come), starts. Where STATE is
 there already the counting goes on with it, as that of a collector that was started again: templates are forgotten.
 """
 import json
@@ -57,7 +57,7 @@ class Counter:
         self.path = path
         self.templates, self.readers = {}, {}
         self.state = {"messages": 0, "records": 0, "missing": 0, "breaks": 0, "flows": 0, "lasting": 0, "packets": 0,
-                      "octets": 0, "events": {}, "options": 0, "undecoded": 0, "next": None, "starts": 0}
+                      "octets": 0, "events": {}, "options": 0, "undecoded": 0, "domains": [], "next": None, "starts": 0}
         if os.path.exists(path):
             with open(path) as file:
                 self.state = json.load(file)
@@ -65,7 +65,9 @@ class Counter:
 
     def take(self, message):
         state = self.state
-        version, length, _, sequence, _ = struct.unpack_from("!HHIII", message)
+        version, length, _, sequence, domain = struct.unpack_from("!HHIII", message)
+        if domain not in state["domains"]:
+            state["domains"].append(domain)
         if version != 10 or length != len(message):
             raise SystemExit(f"not an IPFIX message of {len(message)} octets")
         # What an undecoded set had is known by the next message's number: it counts as missing.
@@ -102,8 +104,8 @@ class Counter:
                 raise SystemExit(f"template {number} has fields of variable length")
             self.templates[number] = template
             wanted = ((EVENT,) if EVENT in template.at else
-                      (PACKETS, OCTETS, DESTINATION) if DESTINATION in template.at and PACKETS in template.at else ())
-            self.readers[number] = None if is_options or not wanted else template.reader(*wanted)
+                      (PACKETS, OCTETS, DESTINATION) if DESTINATION in template.at else (PACKETS, OCTETS))
+            self.readers[number] = None if is_options else template.reader(*wanted)
 
     def count(self, number, data):
         template, state = self.templates[number], self.state
@@ -119,11 +121,10 @@ class Counter:
                 state["events"][str(event)] = state["events"].get(str(event), 0) + 1
             return count
         packets, octets, lasting = 0, 0, 0
-        first, second, third = order
         for values in records:
-            packets += values[first]
-            octets += values[second]
-            lasting += values[third] >> 16 == LASTING
+            packets += values[order[0]]
+            octets += values[order[1]]
+            lasting += len(order) > 2 and values[order[2]] >> 16 == LASTING
         state["packets"] += packets
         state["octets"] += octets
         state["flows"] += count - lasting
@@ -155,7 +156,7 @@ def count_variable(lengths, data):
 def main():
     address, port, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+    receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, int(sys.argv[4]) if len(sys.argv) > 4 else 16 << 20)
     counter = Counter(path)
     receiver.bind((address, port))
     signal.signal(signal.SIGTERM, stop)
