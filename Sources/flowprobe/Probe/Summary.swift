@@ -118,7 +118,8 @@ enum Summary {
           + (events.notRepresentable > 0 ? ", \(events.notRepresentable) of IPv6, which NetFlow v5 cannot carry" : ""))
     }
     if export.refusals > 0 {
-      lines.append("refused by \(destination): \(export.refusals) answers that nobody listens there")
+      lines.append(
+        "refused by \(destination): \(export.refusals) answers that nobody listens there, or there is no way")
     }
     return lines
   }
