@@ -6,6 +6,7 @@
 #     192.0.2.1        192.0.2.2    198.51.100.1        198.51.100.2
 
 stat=
+destination= # which balance and figures are about, where there are several
 
 export_scene() { # [OPTION...] : of the link to the collector
     namespace client probe collector
@@ -46,15 +47,16 @@ metric() { # NAME [LABELS] : the sum of the samples that have the labels
 told_of() { grep -qE -- "$1" "$work/flowprobe.err"; } # PATTERN
 
 # Nothing is missing at the end: what was sent was metered, or told as dropped; that was exported, or told as lost.
-balance() { # [DESTINATION]
+balance() {
     same "packets sent, and metered or told as dropped" "$sent" $(($(metric metered_packets_total) + $(metric dropped_packets_total)))
     same "packets metered, and exported or told as lost" "$(metric metered_packets_total)" \
-        $(($(metric export_flow_packets_total "${1:-}") + $(metric export_lost_flow_packets_total "${1:-}")))
+        $(($(metric export_flow_packets_total $destination) + $(metric export_lost_flow_packets_total $destination)))
 }
 
 # Has the line of the script end with what was counted.
 figures() { # TEXT
-    title+=" ($sent packets: $(metric export_flow_packets_total) exported, $(metric export_lost_flow_packets_total) lost on the way; $1)"
+    title+=" ($sent packets: $(metric export_flow_packets_total $destination) exported, $(
+        metric export_lost_flow_packets_total $destination) lost on the way; $1)"
 }
 
 # -- the collector's -----------------------------------------------------------------------

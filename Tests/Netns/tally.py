@@ -167,7 +167,9 @@ def main():
             counter.take(message)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     except Stop:
-        # What is in its buffer has come.
+        # From here on it is nobody's port but the discard port's, so that the host counts what comes; what is in its
+        # buffer has come.
+        receiver.connect((address, 9))
         receiver.setblocking(False)
         try:
             while True:
