@@ -65,6 +65,60 @@ struct FlowTableVisitTests {
     #expect(Set(0..<3000).isSubset(of: met))
   }
 
+  @Test("a visit meets each flow once wherever the growth of the index has come to")
+  func everyStepOfGrowth() throws {
+    let table = try FlowTable()
+    var (count, growing, wrong) = (0, 0, 0)
+    // From 256 places a stripe to 1024.
+    while count < 9000 {
+      add(count..<count + 61, to: table)
+      count += 61
+      var isGrowing = false
+      table.forEachStripe { isGrowing = isGrowing || $0.index.shape.limit != 0 }
+      guard isGrowing else { continue }
+      growing += 1
+      if visit(table).sorted() != Array(0..<count) { wrong += 1 }
+    }
+    #expect(growing > 10)
+    #expect(wrong == 0)
+  }
+
+  @Test("a growth that the full table stopped goes on where it was when there are flows again")
+  func stoppedGrowth() throws {
+    var stopped = 0
+    for maxFlows in stride(from: 160, through: 255, by: 5) {
+      var configuration = FlowTable.Configuration()
+      configuration.maxFlows = maxFlows
+      // One stripe: its index grows when five eighths of 256 places are taken.
+      let table = try FlowTable(configuration)
+      #expect(table.stripeCount == 1)
+      add(0..<maxFlows, to: table, at: 1000)
+      table.forEachStripe { if $0.index.shape.limit != 0 { stopped += 1 } }
+      #expect(visit(table).sorted() == Array(0..<maxFlows))
+      // All but a few end, and others come: more than are active now, so that nothing leaves early.
+      add(0..<10, to: table, at: 14_000)
+      var (sweep, more) = (FlowTableSweep(), true)
+      var buffer = FlowRecordBuffer(capacity: 1000)
+      while more {
+        more = table.takeExpired(at: Timestamp(milliseconds: 17_000), sweep: &sweep, into: &buffer)
+        buffer.removeAll()
+      }
+      #expect(visit(table).sorted() == Array(0..<10))
+      add(1000..<1000 + maxFlows - 10, to: table, at: 17_000)
+      table.forEachStripe {
+        $0.assertInvariants()
+        #expect($0.index.shape.limit == 0)
+      }
+      #expect(visit(table).sorted() == Array(0..<10) + Array(1000..<1000 + maxFlows - 10))
+      // Beyond its capacity each new one makes room for itself.
+      add(5000..<5500, to: table, at: 17_100)
+      table.forEachStripe { $0.assertInvariants() }
+      #expect(table.statistics.active == maxFlows)
+      #expect(Set(visit(table)).count == maxFlows)
+    }
+    #expect(stopped > 0)
+  }
+
   @Test("a visit meets the flows that stay once, while others end")
   func shrinking() throws {
     let table = try FlowTable()

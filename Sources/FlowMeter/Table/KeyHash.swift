@@ -6,7 +6,9 @@
 
 /// The hash of a Flow Key: words folded by 64 × 64 bit multiplication.
 ///
-/// Seeded from the system's random numbers at start, so that nobody outside can aim packets at one bucket.
+/// Seeded from the system's random numbers at start, so that nobody outside can aim packets at one bucket. Each word that
+/// packets bring is folded at least twice, under different seeds: one product alone tells a word from its complement
+/// badly (three bits of four stay). The link word of an IPv4 key, which is folded once, is half the system's own.
 struct KeyHash: Sendable {
   private let seeds: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
 
