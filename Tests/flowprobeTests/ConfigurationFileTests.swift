@@ -76,6 +76,14 @@ struct ConfigurationFileTests {
         + " options, one a line")
   }
 
+  @Test("a filter of more words than the parser could ever take is refused")
+  func words() {
+    #expect(
+      refusal("nflog 5\nfilter " + String(repeating: "( ", count: 100_000))
+        == "cannot use configuration file 'flowprobe.conf', line 2: there are more than 2000 options and words of"
+        + " filters; give fewer")
+  }
+
   @Test("a file that cannot be read is told")
   func missing() {
     #expect(throws: ConfigurationFile.Refusal.self) { try ConfigurationFile(path: "/nonexistent/flowprobe.conf") }

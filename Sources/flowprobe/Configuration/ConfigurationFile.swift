@@ -49,6 +49,11 @@ struct ConfigurationFile {
         throw Refusal(
           path: path, line: index + 1, reason: "there is no name in '\(line)'; give an option and its value")
       }
+      guard arguments.count + option.count <= Self.mostArguments else {
+        throw Refusal(
+          path: path, line: index + 1,
+          reason: "there are more than \(Self.mostArguments) options and words of filters; give fewer")
+      }
       if let reason = Self.refusal(of: option) { throw Refusal(path: path, line: index + 1, reason: reason) }
       arguments += option
     }
@@ -83,6 +88,8 @@ struct ConfigurationFile {
   }
 
   private static let mostOctets = 1 << 20
+  /// The parser's time grows with their square: so many take it a second or two.
+  private static let mostArguments = 2000
 
   /// The text of a file; `-` is standard input.
   static func read(_ path: String) throws(Refusal) -> String {
