@@ -43,6 +43,15 @@ struct ControlCommandTests {
     #expect(text("plain 1") == "refused: cannot answer 'plain 1': plain takes no words; leave out '1'")
   }
 
+  @Test("a carriage return before a line end is text")
+  func carriageReturns() {
+    let commands = ControlCommands([ControlCommand(name: "dos", summary: "") { _ in ControlAnswer("a\r\n") }])
+    #expect((try? commands.answer("dos", mayChange: false))?.next() == "a\r\n")
+    var reader = AnswerReader()
+    _ = reader.take(Array("error: no\r\n".utf8))
+    #expect(reader.refusal == "no\r")
+  }
+
   @Test("a change is for those alone who may: root, and flowprobe's own user")
   func changes() {
     #expect(text("set a") == "")

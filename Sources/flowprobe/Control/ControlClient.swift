@@ -95,9 +95,10 @@ struct AnswerReader {
 
   /// What was refused and why; nil where it was not.
   var refusal: String? {
-    let line = String(decoding: head, as: UTF8.self)
-    guard line.hasPrefix(ControlCommand.failure), line.hasSuffix("\n") else { return nil }
-    return String(line.dropFirst(ControlCommand.failure.count).dropLast())
+    // By octets: a line end behind a carriage return is no character of its own.
+    let failure = ControlCommand.failure.utf8
+    guard head.starts(with: failure), head.last == UInt8(ascii: "\n") else { return nil }
+    return String(decoding: head.dropFirst(failure.count).dropLast(), as: UTF8.self)
   }
 
   /// Whether all of the answer has come.

@@ -46,7 +46,7 @@ struct ControlAnswer {
 
   /// A text that is there; a line end is added where it has none.
   init(_ text: String) {
-    var text: String? = text.hasSuffix("\n") || text.isEmpty ? text : text + "\n"
+    var text: String? = text.utf8.last == UInt8(ascii: "\n") || text.isEmpty ? text : text + "\n"
     next = {
       defer { text = nil }; return text
     }

@@ -95,7 +95,7 @@ final class ControlConnection {
   }
 
   private func refuse(_ reason: String) {
-    output = Array("\(ControlCommand.failure)\(reason.replacing("\n", with: " "))\n".utf8)
+    output = Array("\(ControlCommand.failure)\(String(reason.map { $0.isNewline ? " " : $0 }))\n".utf8)
     progress = .done
   }
 
