@@ -1,4 +1,4 @@
-# flowprobe: make run | test | bench | bench-scenarios | soak | install | deb | man | fuzz | clean
+# flowprobe: make run | test | bench | bench-scenarios | soak | install | deb | man | fuzz | sanitize | clean
 #
 # Each target installs the Debian packages it needs (as root; otherwise it prints the apt line and stops).
 
@@ -16,8 +16,8 @@ BENCH_PACKAGES := $(BUILD_PACKAGES) nfdump softflowd
 SCENARIO_PACKAGES := $(BENCH_PACKAGES) fprobe iproute2 iptables nftables pmacct ulogd2
 SOAK_PACKAGES := $(BUILD_PACKAGES) conntrack curl ethtool gcc iproute2 iptables jq libc6-dev python3 tcpdump tshark
 
-.PHONY: all build run test bench bench-scenarios soak benchmarks install uninstall deb man completions fuzz clean \
-  setup-build setup-test setup-bench setup-scenarios setup-soak setup-deb
+.PHONY: all build run test bench bench-scenarios soak benchmarks install uninstall deb man completions fuzz sanitize \
+  clean setup-build setup-test setup-bench setup-scenarios setup-soak setup-deb
 
 all: build
 
@@ -46,7 +46,8 @@ build: setup-build
 run: build
 	$(PROGRAM) -r Tests/Vectors/sample.pcap
 
-# Unit tests, live tests in network namespaces, a minute of the soak, the Debian package, other people's collectors, fuzz corpus, documentation.
+# Unit tests, live tests in network namespaces, a minute of the soak, the Debian package, other people's collectors,
+# hostile captures, threads under a sanitizer, fuzz corpus and a minute of fuzzing, documentation.
 test: setup-test build
 	swift format lint --strict -r Package.swift Sources Tests/FlowMeterTests Tests/FlowExportTests \
 	  Tests/FlowNetfilterTests Tests/flowprobeTests \
@@ -58,7 +59,9 @@ test: setup-test build
 	HOURS=0.017 Tests/Soak/run || [ $$? = 77 ]
 	Tests/Package/run
 	Tests/Collectors/run
-	Tests/Fuzz/run --replay
+	Tests/Hostile/run
+	Tests/Sanitizers/run thread
+	Tests/Fuzz/run --short
 
 bench: setup-bench benchmarks
 	Benchmarks/.build/release/benchmarks $(ARGS)
@@ -75,11 +78,18 @@ benchmarks: build
 	touch Benchmarks/Package.swift  # or a new source file of the library goes unnoticed
 	swift build -c release --package-path Benchmarks
 
-# An hour: a third of it on the decoder, on capture files, and on the kernel's messages.
+# Two hours and a half: packets and the kernel's messages first.
 fuzz: setup-build
-	Tests/Fuzz/run fuzz-decoder 1200
-	Tests/Fuzz/run fuzz-capture 1200
-	Tests/Fuzz/run fuzz-netlink 1200
+	for target in decoder capture netlink control options; do Tests/Fuzz/run fuzz-$$target 1200 || exit 1; done
+	for target in rules destination settings; do Tests/Fuzz/run fuzz-$$target 600 || exit 1; done
+
+# All tests of FlowMeter under AddressSanitizer, its threads under ThreadSanitizer, and broken captures in the thousands
+# under the program with AddressSanitizer.
+sanitize: setup-test
+	Tests/Sanitizers/run address
+	Tests/Sanitizers/run thread
+	swift build -c release --sanitize=address --product flowprobe --scratch-path .build/address
+	FLOWPROBE=.build/address/release/flowprobe ASAN_OPTIONS=detect_leaks=0 Tests/Hostile/run --long
 
 # What the options' declarations say, where it stands in files.
 man: build
@@ -132,4 +142,4 @@ deb: setup-deb build
 	DEBDIR=.build/deb debian/rules binary
 
 clean:
-	rm -rf .build Benchmarks/.build Tests/Fuzz/.build
+	rm -rf .build Benchmarks/.build Tests/Fuzz/.build Tests/Sanitizers/.build
