@@ -13,6 +13,22 @@ enum DestinationParameter: String, CaseIterable {
   case exportRate = "export-rate"
   case sendBuffer = "sndbuf"
 
+  /// The ways to send that it is for.
+  var schemes: [DestinationTarget.Scheme] {
+    switch self {
+    case .exportProtocol, .records, .profile, .filter, .engineID, .refreshRate, .timeoutRate, .exportRate, .sendBuffer:
+      [.udp]
+    }
+  }
+
+  /// Refuses it where it means nothing.
+  func check(for scheme: DestinationTarget.Scheme) throws(Refusal) {
+    guard !schemes.contains(scheme) else { return }
+    let others = schemes.map(\.prefix).joined(separator: ", ")
+    throw Refusal(
+      reason: "\(rawValue) means nothing to \(scheme.prefix)", advice: "leave it out; it is for \(others)")
+  }
+
   /// Why a value cannot be taken, and what can.
   struct Refusal: Error {
     var reason: String

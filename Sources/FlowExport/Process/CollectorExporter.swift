@@ -43,7 +43,7 @@ public final class CollectorExporter: FlowRecordConsumer {
     configuration = destination.configuration
     self.context = context
     self.report = report
-    connection = CollectorConnection(destination.address, configuration, number: number, ownSessions: ownSessions)
+    connection = CollectorConnection(destination.target, configuration, number: number, ownSessions: ownSessions)
     selection = configuration.filter.map { RecordSelection($0) }
     pace = Pace(perSecond: configuration.exportRate)
     encoder = configuration.makeEncoder()

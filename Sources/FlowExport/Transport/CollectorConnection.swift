@@ -2,10 +2,10 @@
 
 internal import FlowMeter
 
-/// Keeps a Transport Session to a destination: opens it, tries again where that failed, follows its DNS name.
+/// Keeps a Transport Session to a target: opens it, tries again where that failed, follows a Collector's DNS name.
 struct CollectorConnection {
   private(set) var session: (any TransportSession)?
-  private let destination: CollectorAddress
+  private let target: DestinationTarget
   private let configuration: ExportConfiguration
   private let number: Int
   private let ownSessions: OwnSessions?
@@ -24,18 +24,19 @@ struct CollectorConnection {
   }
 
   init(
-    _ destination: CollectorAddress, _ configuration: ExportConfiguration, number: Int, ownSessions: OwnSessions?
+    _ target: DestinationTarget, _ configuration: ExportConfiguration, number: Int, ownSessions: OwnSessions?
   ) {
-    self.destination = destination
+    self.target = target
     self.configuration = configuration
     self.number = number
     self.ownSessions = ownSessions
-    switch destination.host {
+    switch target.address?.host {
     case .address(let address, let version):
-      self.address = ResolvedAddress(address, version, port: destination.port)
+      self.address = ResolvedAddress(address, version, port: target.address?.port ?? 0)
       resolver = nil
     case .name(let name):
-      resolver = NameResolver(name, port: destination.port, destination.source?.version)
+      resolver = NameResolver(name, port: target.address?.port ?? 0, target.address?.source?.version)
+    case nil: resolver = nil
     }
   }
 
@@ -61,14 +62,21 @@ struct CollectorConnection {
     let now = Timestamp.monotonicClock()
     guard movedTo != nil || now >= nextAttempt else { return .unchanged }
     nextAttempt = now.advanced(byMilliseconds: Self.retryInterval)
-    guard let address else { return .failed(.nameWithoutAddress) }
     do throws(ExportError) {
-      let session = try UDPSession(to: address, from: destination, configuration)
+      let session = try open()
       self.session = session
       ownSessions?.set(session.own, number: number)
       return .opened(movedTo: movedTo)
     } catch {
       return .failed(error)
+    }
+  }
+
+  private func open() throws(ExportError) -> any TransportSession {
+    switch target {
+    case .udp(let destination):
+      guard let address else { throw .nameWithoutAddress }
+      return try UDPSession(to: address, from: destination, configuration)
     }
   }
 }

@@ -66,10 +66,11 @@ struct Check {
   }
 
   private static func destination(_ destination: ExportDestination) -> Finding {
+    guard let address = destination.target.address else { return .fact("destination", "\(destination)") }
     do throws(ExportError) {
-      let path = try CollectorPath(to: destination.address, destination.configuration)
+      let path = try CollectorPath(to: address, destination.configuration)
       var text = "\(destination)"
-      if case .name = destination.address.host { text += ", which is \(path.remote)" }
+      if case .name = address.host { text += ", which is \(path.remote)" }
       text += ": from \(path.local)" + (path.interface.map { " (\($0))" } ?? "")
       if let mtu = path.mtu { text += ", packets of up to \(mtu) octets" }
       return .fact("destination", text)

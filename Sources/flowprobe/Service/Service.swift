@@ -26,7 +26,7 @@ struct Service: ~Copyable {
       _ = ProgramFile.fingerprint
       try Privileges.enter(root)
       // The system's resolver reads its settings again when they have changed, and by then they are those in here.
-      let hosts = configuration.destinations.flatMap(\.destinations).map(\.address.host)
+      let hosts = configuration.destinations.flatMap(\.destinations).compactMap(\.target.address?.host)
       for case .name(let name) in hosts where TextFile.read("/etc/resolv.conf") == nil {
         throw .noResolver(root: root, name: name)
       }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a destination's messages go to, and by which way.
+public enum DestinationTarget: Hashable, Sendable, CustomStringConvertible {
+  /// A Collector, by datagrams (RFC 7011 section 10.3).
+  case udp(CollectorAddress)
+
+  /// The ways there are, by the schemes of the URLs that operators write.
+  public enum Scheme: String, CaseIterable, Sendable {
+    /// Datagrams.
+    case udp
+  }
+
+  /// By which way.
+  public var scheme: Scheme {
+    switch self {
+    case .udp: .udp
+    }
+  }
+
+  /// Where the Collector is; nil where messages go to none.
+  public var address: CollectorAddress? {
+    switch self {
+    case .udp(let address): address
+    }
+  }
+
+  /// What statistics and messages call it: a Collector's address, behind the scheme where that is not UDP.
+  public var description: String {
+    switch self {
+    case .udp(let address): address.description
+    }
+  }
+
+  /// Whether it is the same but for where it is sent from.
+  func isRepeated(by other: DestinationTarget) -> Bool {
+    guard scheme == other.scheme, let address, let another = other.address else { return self == other }
+    return address.host == another.host && address.port == another.port
+  }
+}
+
+extension DestinationTarget.Scheme {
+  /// As the beginning of a URL.
+  var prefix: String { "\(rawValue)://" }
+
+  /// The Collector's port where none is given.
+  var defaultPort: UInt16 {
+    switch self {
+    case .udp: CollectorAddress.defaultPort
+    }
+  }
+}
