@@ -28,11 +28,13 @@ public struct ExportStatistics: Sendable {
   public var pending = FlowTotals()
   /// NAT events: sent, those whose message could not be sent, and those that the protocol cannot carry.
   public var natEvents = EventTotals()
-  /// Whether there is a socket now.
+  /// Whether there is a socket now, or a file that is written.
   public var isConnected = false
   /// Whether records go there now; of a member of a group that may change.
   public var isInUse = true
-  /// How often a socket could not be opened, bound or connected, or the name had no address.
+  /// Of a destination that is files; nil: it is another.
+  public var files: FileTotals?
+  /// How often a socket could not be opened, bound or connected, the name had no address, or a file could not be begun.
   public var failedAttempts: UInt64 = 0
   /// Templates announced so far, those of options included; all of them are refreshed.
   public var templates = 0

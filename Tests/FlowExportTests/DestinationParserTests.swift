@@ -100,6 +100,26 @@ struct DestinationParserTests {
     #expect(throws: AddressError.self) { try ExportDestination("hash(192.0.2.1)") }
   }
 
+  @Test("files are a destination, by their path, with rules of their own and no pace")
+  func files() throws {
+    var defaults = ExportConfiguration()
+    defaults.exportRate = 1000
+    let text = "file:///var/lib/flows-%Y%m%d-%H%M.ipfix?rotate=300&size=100M&fsync=5&records=flows"
+    let destination = try ExportDestination(text, defaults: defaults)
+    #expect(destination.target == .file(try FilePattern("/var/lib/flows-%Y%m%d-%H%M.ipfix")))
+    #expect(destination.description == "file:///var/lib/flows-%Y%m%d-%H%M.ipfix")
+    let configuration = destination.configuration
+    #expect(configuration.file.rotation == 300)
+    #expect(configuration.file.size == 104_857_600)
+    #expect(configuration.file.sync == .every(5))
+    #expect(configuration.records == .flows)
+    #expect(configuration.exportRate == 0)
+    #expect(try ExportDestination("file:///f").configuration.file == FileRules())
+    // A list's separators do not count within quotation marks; those of one path are numbered.
+    let listed = try list("file://'/a,b'?records=flows file:///c, file://'/a,b'?records=nat").flatMap(\.destinations)
+    #expect(listed.map(\.description) == ["file:///a,b", "file:///c", "file:///a,b#2"])
+  }
+
   @Test("groups hold destinations with parameters of their own, in their order")
   func groups() throws {
     let entries = try list("192.0.2.9, failover(192.0.2.2?protocol=9, 192.0.2.1) round-robin(a.example;b.example:1)")
@@ -142,6 +162,16 @@ struct DestinationParserTests {
       ("192.0.2.1?protocol=9&profile=rfc", "the profile rfc is of IPFIX, and it has NetFlow v9"),
       ("192.0.2.1?protocol=5&records=options", "NetFlow v5 has no options records"),
       ("tcp://192.0.2.1", "'tcp' is no way to send; write udp://"),
+      ("192.0.2.1?rotate=5", "rotate means nothing to udp://; leave it out; it is for file://"),
+      ("file:///f?sndbuf=5", "sndbuf means nothing to file://; leave it out; it is for udp://"),
+      ("file:///f?rotate=-1", "'-1' cannot be its rotate; give a number from 0 to 31622400"),
+      ("file:///f?size=1T", "'1T' cannot be its size; give octets, or a number with k, M or G behind it"),
+      ("file:///f?fsync=always", "'always' cannot be its fsync; give never, file, or seconds from 1 to 86400"),
+      ("file:///f?protocol=9", "files are of IPFIX, and it has NetFlow v9; give it protocol=ipfix"),
+      ("file://f", "'f' is no absolute path; write it as file:///var/lib/flowprobe/flows-%Y%m%d-%H%M.ipfix"),
+      ("file:///tmp/", "'/tmp/' names a directory and no file"),
+      ("file://'/a b'", "'/a b' has a space or a control character; give a path without"),
+      ("file:///f-%D", "'%D' in 'f-%D' is no time; give one of %Y %y %m"),
       ("udp://", "'' is neither an IP address nor a host"),
       ("192.0.2.1?records=flows,nat", "it is a kind of records; write records=flows+nat"),
       ("balance(192.0.2.1)", "'balance' is no kind of group; give one of mirror, hash, round-robin, failover"),

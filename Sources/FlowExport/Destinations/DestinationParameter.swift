@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A parameter of a destination: `records` and `filter` are its own, the others are what the option of the same name is
-/// for all.
+/// A parameter of a destination: `records`, `filter` and those of files are its own, the others are what the option of
+/// the same name is for all.
 enum DestinationParameter: String, CaseIterable {
   case exportProtocol = "protocol"
   case records
@@ -12,12 +12,16 @@ enum DestinationParameter: String, CaseIterable {
   case timeoutRate = "timeout-rate"
   case exportRate = "export-rate"
   case sendBuffer = "sndbuf"
+  case rotation = "rotate"
+  case size
+  case sync = "fsync"
 
   /// The ways to send that it is for.
   var schemes: [DestinationTarget.Scheme] {
     switch self {
-    case .exportProtocol, .records, .profile, .filter, .engineID, .refreshRate, .timeoutRate, .exportRate, .sendBuffer:
-      [.udp]
+    case .exportProtocol, .records, .profile, .filter, .engineID: DestinationTarget.Scheme.allCases
+    case .refreshRate, .timeoutRate, .exportRate, .sendBuffer: [.udp]
+    case .rotation, .size, .sync: [.file]
     }
   }
 
@@ -52,6 +56,11 @@ enum DestinationParameter: String, CaseIterable {
     case .timeoutRate: configuration.timeoutRate = try number(text, ExportConfiguration.timeoutRates)
     case .exportRate: configuration.exportRate = try number(text, ExportConfiguration.exportRates)
     case .sendBuffer: configuration.sendBuffer = try number(text, ExportConfiguration.sendBuffers)
+    case .rotation: configuration.file.rotation = try number(text, FileRules.rotations)
+    case .size:
+      configuration.file.size = try checked(
+        FileRules.octets(text), text, "octets, or a number with k, M or G behind it")
+    case .sync: configuration.file.sync = try checked(FileSync(word: text), text, FileSync.words)
     }
   }
 
@@ -79,8 +88,12 @@ enum DestinationParameter: String, CaseIterable {
 }
 
 extension ExportConfiguration {
-  /// What of it does not go together.
-  func check() throws(DestinationParameter.Refusal) {
+  /// What of it does not go together, or with the way to send.
+  func check(for scheme: DestinationTarget.Scheme) throws(DestinationParameter.Refusal) {
+    guard scheme != .file || exportProtocol == .ipfix else {
+      throw DestinationParameter.Refusal(
+        reason: "files are of IPFIX, and it has \(exportProtocol.name)", advice: "give it protocol=ipfix")
+    }
     guard profile.suits(exportProtocol) else {
       throw DestinationParameter.Refusal(
         reason: "the profile \(profile.rawValue) is of IPFIX, and it has \(exportProtocol.name)",

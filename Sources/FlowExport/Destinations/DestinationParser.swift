@@ -5,7 +5,7 @@
 ///     list         entries apart by spaces, commas, semicolons, tabs or line ends
 ///     entry        destination, or mode(list) with a mode of ``DestinationGroup/Mode``, or mirror(list)
 ///     destination  [scheme://]place[?parameter=value&…] with a scheme of ``DestinationTarget/Scheme``; none is udp
-///     place        address[:port][@source][%device]
+///     place        address[:port][@source][%device], of files an absolute path as ``FilePattern`` has it
 ///
 /// Separators do not count within quotation marks and brackets. A value in quotation marks stands as it is, another is
 /// percent-decoded.
@@ -69,9 +69,11 @@ struct DestinationParser {
       throw AddressError(entry: String(text), reason: error.reason, advice: error.advice)
     }
     var destination = ExportDestination(target, defaults)
+    // A disk has a pace of its own.
+    if target.scheme == .file { destination.configuration.exportRate = 0 }
     do throws(DestinationParameter.Refusal) {
       try set(rest[mark...].dropFirst(), in: &destination)
-      try destination.configuration.check()
+      try destination.configuration.check(for: destination.target.scheme)
     } catch {
       throw AddressError(entry: String(text), reason: error.reason, advice: error.advice)
     }
@@ -83,10 +85,24 @@ struct DestinationParser {
     _ scheme: DestinationTarget.Scheme?, _ place: Substring
   ) throws(AddressError) -> DestinationTarget {
     var place = place
-    if scheme != nil, place.last == "/" { place.removeLast() }
+    if scheme != nil, scheme != .file, place.last == "/" { place.removeLast() }
     let way = scheme ?? .udp
     switch way {
     case .udp: return .udp(try CollectorAddress(String(place), defaultPort: way.defaultPort))
+    case .file: return .file(try pattern(place))
+    }
+  }
+
+  /// Nothing of it is percent-decoded: `%` stands for times.
+  private func pattern(_ text: Substring) throws(AddressError) -> FilePattern {
+    var path = text
+    if let quote = path.first, Self.quotes.contains(quote), path.count > 1, path.last == quote {
+      path = path.dropFirst().dropLast()
+    }
+    do throws(FilePattern.Refusal) {
+      return try FilePattern(String(path))
+    } catch {
+      throw AddressError(entry: String(text), reason: error.reason, advice: error.advice)
     }
   }
 

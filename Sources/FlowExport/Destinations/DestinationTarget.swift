@@ -4,17 +4,22 @@
 public enum DestinationTarget: Hashable, Sendable, CustomStringConvertible {
   /// A Collector, by datagrams (RFC 7011 section 10.3).
   case udp(CollectorAddress)
+  /// IPFIX Files (RFC 5655), by how they are called.
+  case file(FilePattern)
 
   /// The ways there are, by the schemes of the URLs that operators write.
   public enum Scheme: String, CaseIterable, Sendable {
     /// Datagrams.
     case udp
+    /// Files on this machine.
+    case file
   }
 
   /// By which way.
   public var scheme: Scheme {
     switch self {
     case .udp: .udp
+    case .file: .file
     }
   }
 
@@ -22,6 +27,7 @@ public enum DestinationTarget: Hashable, Sendable, CustomStringConvertible {
   public var address: CollectorAddress? {
     switch self {
     case .udp(let address): address
+    case .file: nil
     }
   }
 
@@ -29,6 +35,7 @@ public enum DestinationTarget: Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .udp(let address): address.description
+    case .file(let pattern): "\(scheme.prefix)\(pattern)"
     }
   }
 
@@ -43,10 +50,11 @@ extension DestinationTarget.Scheme {
   /// As the beginning of a URL.
   var prefix: String { "\(rawValue)://" }
 
-  /// The Collector's port where none is given.
+  /// The Collector's port where none is given; 0 where there is no Collector.
   var defaultPort: UInt16 {
     switch self {
     case .udp: CollectorAddress.defaultPort
+    case .file: 0
     }
   }
 }

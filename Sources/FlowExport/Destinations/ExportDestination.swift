@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where messages go and which: `[udp://]address[:port][@source][%device][?parameter=value&…]`.
+/// Where messages go and which: `[udp://]address[:port][@source][%device][?parameter=value&…]` or
+/// `file:///directory/name[?parameter=value&…]`.
 public struct ExportDestination: Hashable, Sendable, CustomStringConvertible {
   /// Where they go, and by which way.
   public var target: DestinationTarget
@@ -28,6 +29,9 @@ public struct ExportDestination: Hashable, Sendable, CustomStringConvertible {
   public init(_ text: String, defaults: ExportConfiguration = ExportConfiguration()) throws(AddressError) {
     self = try DestinationParser(defaults: defaults).destination(text[...])
   }
+
+  /// Whether it is files that are written.
+  public var isFiles: Bool { target.scheme == .file }
 
   /// The names of the parameters that operators may write.
   public static var parameterNames: [String] { DestinationParameter.allCases.map(\.rawValue) }

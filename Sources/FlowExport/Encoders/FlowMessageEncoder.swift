@@ -79,9 +79,12 @@ public final class FlowMessageEncoder {
 
 extension ExportConfiguration {
   /// The encoder of the protocol.
-  func makeEncoder() -> any MessageEncoder {
+  ///
+  /// - Parameter refreshes: whether templates are sent again by the rules; what has been written stays where it is.
+  func makeEncoder(refreshes: Bool = true) -> any MessageEncoder {
     let templates = TemplateConfiguration(
-      domain: observationDomain, refreshRate: refreshRate, refreshInterval: Int64(timeoutRate) * 60_000,
+      domain: observationDomain, refreshRate: refreshes ? refreshRate : .max,
+      refreshInterval: refreshes ? Int64(timeoutRate) * 60_000 : .max,
       natEventCodes: natEventCodes, recordedLabels: recordedLabels, sampling: sampling, rules: profile.rules,
       hasOptions: records.contains(.options))
     return switch exportProtocol {

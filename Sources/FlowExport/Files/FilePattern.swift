@@ -33,7 +33,10 @@ public struct FilePattern: Hashable, Sendable, CustomStringConvertible {
     guard !name.isEmpty, name != ".", name != ".." else {
       throw Refusal(reason: "'\(path)' names a directory and no file", advice: advice)
     }
-    guard !path.utf8.contains(0) else { throw Refusal(reason: "it has an octet 0", advice: advice) }
+    // What lists destinations has a space behind each.
+    guard !path.contains(where: { $0.isWhitespace || $0.asciiValue.map { $0 < 0x20 || $0 == 0x7f } ?? false }) else {
+      throw Refusal(reason: "'\(path)' has a space or a control character", advice: "give a path without")
+    }
     guard !directory.contains("%") else {
       throw Refusal(reason: "a directory's name cannot have a time or a '%'", advice: advice)
     }

@@ -16,6 +16,8 @@ final class FileSeries {
   /// Whether the file before was written until its time was over: the next one's begins there.
   private var hasEndedInTime = false
   private var hasFinishedLeftOver = false
+  /// Whether the file before is gone as it had no records.
+  private(set) var hasLeftNothing = false
 
   private(set) var totals = FileTotals()
   private var events: [FileEvent] = []
@@ -66,7 +68,7 @@ final class FileSeries {
   func close(at now: Timestamp? = nil) {
     guard let session = current else { return }
     if let now, let end = session.period.end { hasEndedInTime = now >= end }
-    (current, totals.current) = (nil, nil)
+    (current, totals.current, hasLeftNothing) = (nil, nil, false)
     if session.isRemoved {
       let contents = session.contents
       events.append(.removed(path(session.name), flows: contents.flows.flows, natEvents: contents.events))
@@ -82,10 +84,17 @@ final class FileSeries {
   /// Whether nothing can be done for the file any more.
   private func finish(_ session: FileSession, again: Bool) -> Bool {
     do throws(SystemError) {
-      if case .complete = try session.finish() { totals.complete += 1 }
+      switch try session.finish() {
+      case .complete: totals.complete += 1
+      case .empty: hasLeftNothing = true
+      }
+      if again { totals.unfinished -= 1 }
       return true
     } catch {
-      if !again { events.append(.unfinished(path(session.name), error.description)) }
+      if !again {
+        totals.unfinished += 1
+        events.append(.unfinished(path(session.name), error.description))
+      }
       return !session.canBeFinishedLater
     }
   }
@@ -109,6 +118,7 @@ final class FileSeries {
         totals.complete += 1
         events.append(.recovered(path(found), messages: scan.messages, octetsCutOff: length - scan.end))
       } catch {
+        totals.unfinished += 1
         events.append(.unfinished(path(name), error.description))
       }
     }

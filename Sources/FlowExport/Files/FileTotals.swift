@@ -4,6 +4,8 @@
 public struct FileTotals: Hashable, Sendable {
   /// Files that have their names.
   public var complete: UInt64 = 0
+  /// Files that have not, since that failed.
+  public var unfinished: UInt64 = 0
   /// The path that the file which is being written will have, unless somebody takes it; nil: there is none.
   public var current: String?
 

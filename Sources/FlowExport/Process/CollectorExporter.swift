@@ -21,6 +21,8 @@ public final class CollectorExporter: FlowRecordConsumer {
   private var connection: CollectorConnection
   private var pace: Pace
   private var options: OptionsSchedule
+  /// The sequence number that the file which is written began with; nil once something of it was lost.
+  private var sequenceOfFile: UInt32?
   private var repeatTemplates = false
   /// When the templates are sent next, by the monotonic clock, beside the encoder's own rules; nil: not before those.
   private var nextTemplates: Timestamp? = Timestamp(milliseconds: 0)
@@ -46,7 +48,7 @@ public final class CollectorExporter: FlowRecordConsumer {
     connection = CollectorConnection(destination.target, configuration, number: number, ownSessions: ownSessions)
     selection = configuration.filter.map { RecordSelection($0) }
     pace = Pace(perSecond: configuration.exportRate)
-    encoder = configuration.makeEncoder()
+    encoder = configuration.makeEncoder(refreshes: connection.files == nil)
     options = OptionsSchedule(configuration.sampling, configuration.profile.rules)
   }
 
@@ -66,6 +68,18 @@ public final class CollectorExporter: FlowRecordConsumer {
   /// Closes the socket: nothing is exported by this one any more, and its addresses are nobody's. Exporting thread.
   public func retire() { connection.abandon() }
 
+  /// Completes the file that is written, once nothing is exported by this one any more; a socket stays open until
+  /// ``retire()``. Exporting thread.
+  public func finish() {
+    guard let files = connection.files else { return }
+    connection.abandon()
+    files.finishUnfinished()
+    reportFiles()
+    publish()
+  }
+
+  private func reportFiles() { for event in connection.files?.takeEvents() ?? [] { report(.file(event)) } }
+
   /// Whether records go to it now: of a member of a group.
   var isInUse: Bool {
     get { counters.isInUse }
@@ -80,6 +94,8 @@ public final class CollectorExporter: FlowRecordConsumer {
   /// Finds out, ahead of a pass, whether the Collector is there: by what came back to earlier messages, and by templates
   /// with this pass where nothing has been sent for a while.
   func inquire() {
+    // Of a file that is.
+    guard connection.files == nil else { return }
     let now = Timestamp.monotonicClock()
     switch connection.session?.takeAnswer() {
     case nil: break
@@ -94,14 +110,17 @@ public final class CollectorExporter: FlowRecordConsumer {
   // MARK: A pass
 
   public func begin(at instant: ExportInstant) {
-    switch connection.maintain() {
+    switch connection.maintain(at: instant.wall(instant.now)) {
     case .unchanged: break
     case .opened(let movedTo):
       if let movedTo { report(.moved(destination: destination, to: movedTo)) }
+      // A file that is gone has counted nothing.
+      if connection.files?.hasLeftNothing ?? false, let sequenceOfFile { encoder.sequence = sequenceOfFile }
+      sequenceOfFile = encoder.sequence
       // Whoever listens there now has seen no template and no options.
       nextTemplates = Timestamp(milliseconds: 0)
       options = OptionsSchedule(configuration.sampling, configuration.profile.rules)
-      repeatTemplates = true
+      repeatTemplates = connection.files == nil
     case .failed(let error):
       counters.failedAttempts += 1
       trouble.note(error.reason)
@@ -113,6 +132,7 @@ public final class CollectorExporter: FlowRecordConsumer {
     }
     sendTemplates(at: instant)
     sendOptions(at: instant)
+    reportFiles()
     if let (reason, times) = trouble.take(at: .monotonicClock()) {
       report(.cannotSend(destination: destination, reason: reason, times: times))
     }
@@ -148,7 +168,7 @@ public final class CollectorExporter: FlowRecordConsumer {
   private func encode(_ records: borrowing FlowRecordBuffer, at instant: ExportInstant) {
     var next = 0
     while next < records.count {
-      if batch.isFull { send() }
+      if batch.isFull { makeRoom(at: instant) }
       encoder.append(records, from: &next, at: instant, to: &batch, rejected: &counters.notRepresentable)
     }
   }
@@ -158,19 +178,20 @@ public final class CollectorExporter: FlowRecordConsumer {
     let events = selection?.choose(from: events, filtered: &counters.natEvents.filtered) ?? events
     var next = 0
     while next < events.count {
-      if batch.isFull { send() }
+      if batch.isFull { makeRoom(at: instant) }
       encoder.append(
         events, from: &next, at: instant, to: &batch, rejected: &counters.natEvents.notRepresentable)
     }
   }
 
   public func flush(at instant: ExportInstant) {
-    while !encoder.flush(at: instant, to: &batch) { send() }
+    while !encoder.flush(at: instant, to: &batch) { makeRoom(at: instant) }
     send()
   }
 
   private func publish() {
     counters.isConnected = connection.session != nil
+    counters.files = connection.files?.totals
     counters.templates = encoder.templateCount
     counters.pending = encoder.pending
     let queue = connection.session?.sendQueue ?? SendQueue()
@@ -214,10 +235,16 @@ public final class CollectorExporter: FlowRecordConsumer {
 
   // MARK: Sending
 
+  /// Empties the batch; where that filled a file, the next one begins as the first did.
+  private func makeRoom(at instant: ExportInstant) {
+    send()
+    if connection.isOver(at: instant.wall(instant.now)) { begin(at: instant) }
+  }
+
   private func send() {
     var next = 0
     while next < batch.count {
-      let chunk = min(batch.count - next, Pace.burst)
+      let chunk = min(batch.count - next, pace.chunk)
       guard let session = connection.session else {
         lose(next..<batch.count, .connect)
         break
@@ -248,6 +275,7 @@ public final class CollectorExporter: FlowRecordConsumer {
 
   private func lose(_ range: Range<Int>, _ kind: ExportError.Kind) {
     templatesAreMissed()
+    sequenceOfFile = nil
     counters.errors[kind, default: 0] += UInt64(range.count)
     for i in range {
       counters.lost.add(batch.contents[i].flows)

@@ -41,6 +41,9 @@ public struct ExportConfiguration: Hashable, Sendable {
   /// What it can be.
   public static let exportRates = 0...1_000_000_000
 
+  /// When files end, where it is files that are exported to.
+  public var file = FileRules()
+
   /// Which numbers stand for NAT events. Default those of RFC 8158.
   public var natEventCodes = NATEventCodes.rfc8158
 
@@ -86,14 +89,19 @@ public enum ExportEvent: Sendable, CustomStringConvertible {
   case cannotSend(destination: ExportDestination, reason: String, times: Int)
   /// A destination's name now has another address.
   case moved(destination: ExportDestination, to: String)
+  /// Of a destination's files.
+  case file(FileEvent)
 
   public var description: String {
     switch self {
     case .cannotSend(let destination, let reason, let times):
-      "cannot send to collector \(destination): \(reason)"
+      "cannot \(destination.isFiles ? "write to" : "send to collector") \(destination): \(reason)"
         + (times > 1 ? " (\(times) times in the last minute)" : "")
+        + (destination.isFiles
+          ? "; flowprobe's user must be able to write to the directory, and there must be room" : "")
     case .moved(let destination, let address):
       "collector \(destination) is at \(address) now"
+    case .file(let event): event.description
     }
   }
 }

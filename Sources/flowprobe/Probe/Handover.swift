@@ -52,6 +52,7 @@ extension Probe {
       return parts.replaceDestinations(by: next.destinations)
     }
     for collector in removed {
+      collector.finish()
       let goesOn = next.destinations.flatMap(\.exporters).contains {
         $0.destination.description == collector.destination.description
       }

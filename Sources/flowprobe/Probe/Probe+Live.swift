@@ -78,6 +78,7 @@ extension Probe {
     }
     takeOver()
     exportAndMeasure(at: liveInstant, everything: true)
+    for collector in parts.withLock({ $0.collectors }) { collector.finish() }
     exportHasEnded.store(true, ordering: .releasing)
   }
 

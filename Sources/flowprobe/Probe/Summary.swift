@@ -97,7 +97,8 @@ enum Summary {
   }
 
   static func lines(_ export: ExportStatistics, _ destination: ExportDestination) -> [String] {
-    var lines = ["exported to \(destination): \(text(export.sent)) in \(export.messages) messages"]
+    let files = export.files.map { " and \($0.complete) files" } ?? ""
+    var lines = ["exported to \(destination): \(text(export.sent)) in \(export.messages) messages\(files)"]
     if export.filtered.flows > 0 {
       lines.append("filtered out for \(destination): \(text(export.filtered))")
     }

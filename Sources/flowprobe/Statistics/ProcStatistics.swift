@@ -145,6 +145,10 @@ enum ProcStatistics {
         guard export.isConnected else {
           return "sock\(place): \(destination.address) unconnected (\(export.failedAttempts) attempts)."
         }
+        if let files = export.files {
+          return "sock\(place): \(destination.address), writing \(files.current ?? "none"), complete \(files.complete);"
+            + " err: connect \(export.failedAttempts), other \(export.errors[.other, default: 0])"
+        }
         return "sock\(place): \(destination.address), sndbuf \(export.sendBuffer), filled \(export.sendQueue),"
           + " peak \(export.sendQueuePeak); err: sndbuf reached \(export.errors[.bufferFull, default: 0]),"
           + " connect \(export.failedAttempts), cberr \(export.refusals), other \(export.errors[.other, default: 0])"
