@@ -130,6 +130,29 @@ struct FileExportTests {
     unsafe rmdir("\(directory.path)/not")
   }
 
+  @Test("of a group that keeps to who is there, files get what a disk takes, and another member what it does not")
+  func failover() throws {
+    let members = try ["not/f.ipfix", "f.ipfix"].map { try ExportDestination("file://\(directory.path)/\($0)") }
+    let exporter = EntryExporter(.group(DestinationGroup(.failover, members))) { CollectorExporter(to: $0) }
+    func pass() {
+      exporter.consumer.begin(at: Sample.instant)
+      withBuffer([Sample.tcp]) { exporter.consumer.consume($0, at: Sample.instant) }
+      exporter.consumer.flush(at: Sample.instant)
+    }
+    pass()
+    #expect(exporter.exporters.map(\.statistics.sent.flows) == [0, 1])
+    unsafe mkdir("\(directory.path)/not", 0o700)
+    usleep(1_100_000)
+    pass()
+    #expect(exporter.exporters.map(\.statistics.sent.flows) == [1, 1])
+    #expect(exporter.exporters.map(\.statistics.lost.flows) == [0, 0])
+    for member in exporter.exporters { member.finish() }
+    #expect(WireCollector(directory.messages("f.ipfix")).flows == 1)
+    #expect(WireCollector(directory.messages("not/f.ipfix")).flows == 1)
+    directory.remove("not/f.ipfix")
+    unsafe rmdir("\(directory.path)/not")
+  }
+
   @Test("a removed file is told of, and the next one begins at once")
   func removed() throws {
     let exporter = try exporter("f.ipfix")
