@@ -71,7 +71,7 @@ struct DestinationParser {
     var destination = ExportDestination(target, defaults)
     do throws(DestinationParameter.Refusal) {
       try set(rest[mark...].dropFirst(), in: &destination)
-      try destination.configuration.check()
+      try destination.check()
     } catch {
       throw AddressError(entry: String(text), reason: error.reason, advice: error.advice)
     }
@@ -85,8 +85,11 @@ struct DestinationParser {
     var place = place
     if scheme != nil, place.last == "/" { place.removeLast() }
     let way = scheme ?? .udp
-    switch way {
-    case .udp: return .udp(try CollectorAddress(String(place), defaultPort: way.defaultPort))
+    let address = try CollectorAddress(String(place), defaultPort: way.defaultPort)
+    return switch way {
+    case .udp: .udp(address)
+    case .tcp: .tcp(address)
+    case .tls: .tls(address)
     }
   }
 
@@ -198,6 +201,13 @@ extension DestinationEntry {
       for entry in try parser.entries(text[...]) where !list.contains(where: { $0.isRepeated(by: entry) }) {
         list.append(entry)
       }
+    }
+    var spools: Set<String> = []
+    for destination in list.flatMap(\.destinations) {
+      guard let spool = destination.configuration.delivery.spool, !spools.insert(spool).inserted else { continue }
+      throw AddressError(
+        entry: destination.description, reason: "another destination has the spool '\(spool)'",
+        advice: "give each a directory of its own")
     }
     var numbers: [String: Int] = [:]
     return list.map { entry in
