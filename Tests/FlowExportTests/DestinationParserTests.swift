@@ -54,7 +54,9 @@ struct DestinationParserTests {
       ("udp://192.0.2.1", "192.0.2.1:2055"), ("udp://192.0.2.1:9995/", "192.0.2.1:9995"),
       ("udp://[2001:db8::1]:4739@[2001:db8::2]%eth0?protocol=9", "[2001:db8::1]:4739@[2001:db8::2]%eth0"),
       ("udp://collector.example/?records=flows", "collector.example:2055"),
-      ("192.0.2.1%eth0?sndbuf=1", "192.0.2.1:2055%eth0"),
+      ("192.0.2.1%eth0?sndbuf=1", "192.0.2.1:2055%eth0"), ("tcp://192.0.2.1", "tcp://192.0.2.1:4739"),
+      ("tls://[2001:db8::1]@2001:db8::2?ca=/etc/ca.pem", "tls://[2001:db8::1]:4740@[2001:db8::2]"),
+      ("tcp://collector.example:4000%eth0/", "tcp://collector.example:4000%eth0"),
     ] {
       #expect(try names(text) == [name])
     }
@@ -90,6 +92,23 @@ struct DestinationParserTests {
     #expect(try configuration("192.0.2.1?filter=(tcp%20or%20udp)").filter?.expression == "(tcp or udp)")
     #expect(try configuration("192.0.2.1?filter=%20").filter == nil)
     #expect(try configuration("192.0.2.1?filter=tcp[13]%2b1=2").filter?.expression == "tcp[13]+1=2")
+  }
+
+  @Test("what TCP and TLS take has parameters of its own, and one address by two ways is two destinations")
+  func acknowledged() throws {
+    let entries = try list(
+      "192.0.2.1:9,tcp://192.0.2.1:9?queue=65536&spool=/a&spool-size=1048576,"
+        + "tls://192.0.2.1:9?ca=/c&cert=/d&key=/e&name=collector.example")
+    #expect(entries.map(\.description) == ["192.0.2.1:9", "tcp://192.0.2.1:9", "tls://192.0.2.1:9"])
+    let (tcp, tls) = (entries[1].destinations[0].configuration, entries[2].destinations[0].configuration)
+    #expect(tcp.delivery.queue == 65_536)
+    #expect(tcp.delivery.spool == "/a")
+    #expect(tcp.delivery.spoolSize == 1_048_576)
+    #expect(tls.tls.authorities == "/c")
+    #expect(tls.tls.certificate == "/d")
+    #expect(tls.tls.key == "/e")
+    #expect(tls.tls.name == "collector.example")
+    #expect(tls.delivery == DeliveryConfiguration())
   }
 
   @Test("one destination may be read by itself, and no list or group is one")
@@ -161,9 +180,18 @@ struct DestinationParserTests {
       ("192.0.2.1?filter=%-1", "'%-1' is no percent-encoded"),
       ("192.0.2.1?protocol=9&profile=rfc", "the profile rfc is of IPFIX, and it has NetFlow v9"),
       ("192.0.2.1?protocol=5&records=options", "NetFlow v5 has no options records"),
-      ("tcp://192.0.2.1", "'tcp' is no way to send; write udp://"),
+      ("sctp://192.0.2.1", "'sctp' is no way to send; write udp://, tcp://, tls://"),
+      ("tcp://192.0.2.1?protocol=9", "tcp:// is IPFIX's, and it has NetFlow v9; give protocol=10, or write udp://"),
+      ("tcp://192.0.2.1?refresh-rate=9", "refresh-rate means nothing to tcp://; leave it out; it is for udp://"),
+      ("udp://192.0.2.1?queue=99999", "queue means nothing to udp://; leave it out; it is for tcp://, tls://"),
+      ("tcp://192.0.2.1?ca=/x", "ca means nothing to tcp://; leave it out; it is for tls://"),
+      ("tls://192.0.2.1?ca=x", "'x' cannot be its ca; give a path that begins with /"),
+      ("tls://192.0.2.1?key=/x", "it has a key and no certificate; give the certificate too, with cert=FILE"),
+      ("tcp://192.0.2.1?queue=1", "give a number from 65536 to"), ("tcp://192.0.2.1?spool=.", "a path that begins"),
+      ("tcp://192.0.2.1?spool-size=1048577", "it has a spool-size and no spool"),
+      ("tcp://192.0.2.1?spool=/a tls://192.0.2.1?spool=/a", "another destination has the spool '/a'; give each"),
       ("192.0.2.1?rotate=5", "rotate means nothing to udp://; leave it out; it is for file://"),
-      ("file:///f?sndbuf=5", "sndbuf means nothing to file://; leave it out; it is for udp://"),
+      ("file:///f?sndbuf=5", "sndbuf means nothing to file://; leave it out; it is for udp://, tcp://, tls://"),
       ("file:///f?rotate=-1", "'-1' cannot be its rotate; give a number from 0 to 31622400"),
       ("file:///f?size=1T", "'1T' cannot be its size; give octets, or a number with k, M or G behind it"),
       ("file:///f?fsync=always", "'always' cannot be its fsync; give never, file, or seconds from 1 to 86400"),

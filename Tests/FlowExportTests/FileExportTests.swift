@@ -41,7 +41,7 @@ struct FileExportTests {
     for round in 0..<4 { pass(exporter, Sample.everyLikelyShape, after: Int64(round) * 1000) }
     #expect(exporter.statistics.isConnected)
     #expect(directory.names == [".f.ipfix.ipfix-part"])
-    exporter.finish()
+    exporter.finish(within: 0)
     #expect(directory.names == ["f.ipfix"])
     let messages = directory.messages("f.ipfix")
     let collector = WireCollector(messages)
@@ -66,7 +66,7 @@ struct FileExportTests {
     for second in [0, 4, 7, 9, 20, 25, 30] {
       pass(exporter, second == 20 || second == 25 ? [] : [Sample.tcp, Sample.udp6], after: Int64(second) * 1000)
     }
-    exporter.finish()
+    exporter.finish(within: 0)
     #expect(directory.names == ["1700000003.ipfix", "1700000010.ipfix", "1700000030.ipfix"])
     var next: Int?
     for name in directory.names {
@@ -87,7 +87,7 @@ struct FileExportTests {
   func size() throws {
     let exporter = try exporter("f.ipfix?size=200k")
     pass(exporter, Array(repeating: Sample.tcp, count: 20_000) + Array(repeating: Sample.udp6, count: 20_000))
-    exporter.finish()
+    exporter.finish(within: 0)
     #expect(directory.names.count > 10)
     var flows = 0
     for name in directory.names {
@@ -120,7 +120,7 @@ struct FileExportTests {
     unsafe mkdir("\(directory.path)/not", 0o700)
     usleep(1_100_000)
     pass(exporter, [Sample.tcp])
-    exporter.finish()
+    exporter.finish(within: 0)
     #expect(exporter.statistics.lost.flows == 2)
     #expect(exporter.statistics.sent.flows == 1)
     let collector = WireCollector(directory.messages("not/f.ipfix"))
@@ -146,7 +146,7 @@ struct FileExportTests {
     pass()
     #expect(exporter.exporters.map(\.statistics.sent.flows) == [1, 1])
     #expect(exporter.exporters.map(\.statistics.lost.flows) == [0, 0])
-    for member in exporter.exporters { member.finish() }
+    for member in exporter.exporters { member.finish(within: 0) }
     #expect(WireCollector(directory.messages("f.ipfix")).flows == 1)
     #expect(WireCollector(directory.messages("not/f.ipfix")).flows == 1)
     directory.remove("not/f.ipfix")
@@ -159,7 +159,7 @@ struct FileExportTests {
     pass(exporter, [Sample.tcp, Sample.tcp, Sample.udp6])
     directory.remove(".f.ipfix.ipfix-part")
     pass(exporter, [Sample.tcp])
-    exporter.finish()
+    exporter.finish(within: 0)
     let collector = WireCollector(directory.messages("f.ipfix"))
     #expect(collector.problems == [])
     #expect(collector.flows == 1)

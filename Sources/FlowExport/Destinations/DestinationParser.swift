@@ -73,7 +73,7 @@ struct DestinationParser {
     if target.scheme == .file { destination.configuration.exportRate = 0 }
     do throws(DestinationParameter.Refusal) {
       try set(rest[mark...].dropFirst(), in: &destination)
-      try destination.configuration.check(for: destination.target.scheme)
+      try destination.check()
     } catch {
       throw AddressError(entry: String(text), reason: error.reason, advice: error.advice)
     }
@@ -84,11 +84,16 @@ struct DestinationParser {
   private func target(
     _ scheme: DestinationTarget.Scheme?, _ place: Substring
   ) throws(AddressError) -> DestinationTarget {
-    var place = place
-    if scheme != nil, scheme != .file, place.last == "/" { place.removeLast() }
+    // The path of a URL that has none.
+    let place = scheme != nil && scheme != .file && place.last == "/" ? place.dropLast() : place
     let way = scheme ?? .udp
+    func address() throws(AddressError) -> CollectorAddress {
+      try CollectorAddress(String(place), defaultPort: way.defaultPort)
+    }
     switch way {
-    case .udp: return .udp(try CollectorAddress(String(place), defaultPort: way.defaultPort))
+    case .udp: return .udp(try address())
+    case .tcp: return .tcp(try address())
+    case .tls: return .tls(try address())
     case .file: return .file(try pattern(place))
     }
   }
@@ -214,6 +219,13 @@ extension DestinationEntry {
       for entry in try parser.entries(text[...]) where !list.contains(where: { $0.isRepeated(by: entry) }) {
         list.append(entry)
       }
+    }
+    var spools: Set<String> = []
+    for destination in list.flatMap(\.destinations) {
+      guard let spool = destination.configuration.delivery.spool, !spools.insert(spool).inserted else { continue }
+      throw AddressError(
+        entry: destination.description, reason: "another destination has the spool '\(spool)'",
+        advice: "give each a directory of its own")
     }
     var numbers: [String: Int] = [:]
     return list.map { entry in

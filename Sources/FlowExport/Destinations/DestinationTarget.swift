@@ -4,6 +4,10 @@
 public enum DestinationTarget: Hashable, Sendable, CustomStringConvertible {
   /// A Collector, by datagrams (RFC 7011 section 10.3).
   case udp(CollectorAddress)
+  /// A Collector, by a TCP connection (RFC 7011 section 10.4).
+  case tcp(CollectorAddress)
+  /// A Collector, by TLS on a TCP connection (RFC 7011 section 11).
+  case tls(CollectorAddress)
   /// IPFIX Files (RFC 5655), by how they are called.
   case file(FilePattern)
 
@@ -11,14 +15,23 @@ public enum DestinationTarget: Hashable, Sendable, CustomStringConvertible {
   public enum Scheme: String, CaseIterable, Sendable {
     /// Datagrams.
     case udp
+    /// A connection.
+    case tcp
+    /// A connection with TLS.
+    case tls
     /// Files on this machine.
     case file
+
+    /// Whether the Collector's TCP acknowledges what it gets: messages wait for that.
+    public var isAcknowledged: Bool { self == .tcp || self == .tls }
   }
 
   /// By which way.
   public var scheme: Scheme {
     switch self {
     case .udp: .udp
+    case .tcp: .tcp
+    case .tls: .tls
     case .file: .file
     }
   }
@@ -26,7 +39,7 @@ public enum DestinationTarget: Hashable, Sendable, CustomStringConvertible {
   /// Where the Collector is; nil where messages go to none.
   public var address: CollectorAddress? {
     switch self {
-    case .udp(let address): address
+    case .udp(let address), .tcp(let address), .tls(let address): address
     case .file: nil
     }
   }
@@ -35,6 +48,7 @@ public enum DestinationTarget: Hashable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .udp(let address): address.description
+    case .tcp(let address), .tls(let address): scheme.prefix + address.description
     case .file(let pattern): "\(scheme.prefix)\(pattern)"
     }
   }
@@ -54,6 +68,9 @@ extension DestinationTarget.Scheme {
   var defaultPort: UInt16 {
     switch self {
     case .udp: CollectorAddress.defaultPort
+    // RFC 7011 section 10.1.
+    case .tcp: 4739
+    case .tls: 4740
     case .file: 0
     }
   }

@@ -80,11 +80,12 @@ public final class FlowMessageEncoder {
 extension ExportConfiguration {
   /// The encoder of the protocol.
   ///
-  /// - Parameter refreshes: whether templates are sent again by the rules; what has been written stays where it is.
-  func makeEncoder(refreshes: Bool = true) -> any MessageEncoder {
+  /// - Parameter repeatsTemplates: false where what was sent has come, or stays where it is: each template is sent once,
+  ///   then.
+  func makeEncoder(repeatsTemplates: Bool = true) -> any MessageEncoder {
     let templates = TemplateConfiguration(
-      domain: observationDomain, refreshRate: refreshes ? refreshRate : .max,
-      refreshInterval: refreshes ? Int64(timeoutRate) * 60_000 : .max,
+      domain: observationDomain, refreshRate: repeatsTemplates ? refreshRate : .max,
+      refreshInterval: repeatsTemplates ? Int64(timeoutRate) * 60_000 : .max,
       natEventCodes: natEventCodes, recordedLabels: recordedLabels, sampling: sampling, rules: profile.rules,
       hasOptions: records.contains(.options))
     return switch exportProtocol {

@@ -96,6 +96,7 @@ struct CollectorConnection {
 
   private func open(at now: Timestamp) throws(ExportError) -> any TransportSession {
     switch target {
+    case .tcp, .tls: preconditionFailure("a delivery has connections of its own")
     case .udp(let destination):
       guard let address else { throw .nameWithoutAddress }
       return try UDPSession(to: address, from: destination, configuration)

@@ -62,7 +62,7 @@ struct Check {
   }
 
   private func destinations(of entry: DestinationEntry) -> [Finding] {
-    let findings = entry.destinations.map(destination)
+    let findings = entry.destinations.flatMap { [destination($0)] + Self.delivery($0) }
     guard case .group(let group) = entry else { return findings }
     return [.fact("group", group.description)] + findings
   }
@@ -98,6 +98,17 @@ struct Check {
     } catch {
       return .notice(
         ExportEvent.cannotSend(destination: destination, reason: error.description, times: 1).description)
+    }
+  }
+
+  /// Whether the files and the directory that it names can be used.
+  private static func delivery(_ destination: ExportDestination) -> [Finding] {
+    do throws(DeliveryRefusal) {
+      try destination.tryOutDelivery()
+      guard let spool = destination.configuration.delivery.spool else { return [] }
+      return [.fact("spool", "\(spool), up to \(destination.configuration.delivery.spoolSize) octets")]
+    } catch {
+      return [.problem(error.description)]
     }
   }
 

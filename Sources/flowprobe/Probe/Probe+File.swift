@@ -47,9 +47,9 @@ extension Probe {
     }
     process.finish()
     exporting.export(at: clock.instant(of: process), everything: true)
+    finishDeliveries()
     // Of a file there is no later chance.
     let parts = parts.withLock { $0 }
-    for collector in parts.collectors { collector.finish() }
     let hasLoss = parts.collectors.map(\.statistics).contains {
       $0.lost.flows > 0 || $0.files?.unfinished ?? 0 > 0
     }

@@ -118,8 +118,26 @@ enum Summary {
           + (events.filtered > 0 ? ", \(events.filtered) filtered out" : "")
           + (events.notRepresentable > 0 ? ", \(events.notRepresentable) of IPv6, which NetFlow v5 cannot carry" : ""))
     }
+    if let delivery = export.delivery { lines += self.lines(delivery, destination) }
     if export.refusals > 0 {
       lines.append("refused by \(destination): \(export.refusals) answers that nobody listens there")
+    }
+    return lines
+  }
+
+  /// Of what is acknowledged.
+  private static func lines(_ delivery: DeliveryStatistics, _ destination: ExportDestination) -> [String] {
+    var lines: [String] = []
+    if delivery.resentMessages > 0 {
+      lines.append(
+        "sent once more to \(destination): \(delivery.resentMessages) messages, as the connection broke"
+          + " (\(delivery.connections) connections in all)")
+    }
+    if delivery.queued.flows > 0 { lines.append("still on the way to \(destination): \(text(delivery.queued))") }
+    if let spool = delivery.spool, spool.written.flows + spool.found.flows > 0 {
+      lines.append(
+        "spool of \(destination): \(spool.found.flows) flows found, \(spool.written.flows) written,"
+          + " \(spool.sent.flows) sent from it, \(spool.waiting.flows) wait in it")
     }
     return lines
   }

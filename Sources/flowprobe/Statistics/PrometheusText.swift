@@ -21,11 +21,11 @@ struct PrometheusText {
 
   // MARK: The format
 
-  private enum Kind: String { case counter, gauge }
-  private typealias Labels = [(name: String, value: String)]
+  enum Kind: String { case counter, gauge }
+  typealias Labels = [(name: String, value: String)]
 
   /// One metric: its samples with their labels.
-  private mutating func add(
+  mutating func add(
     _ name: String, _ kind: Kind, _ help: String, _ samples: [(labels: Labels, value: String)]
   ) {
     guard !samples.isEmpty else { return }
@@ -139,14 +139,14 @@ struct PrometheusText {
       $0.isConnected ? 1 : 0
     }
     add("export_messages_total", .counter, "Messages sent.", all) { $0.messages }
-    add("export_bytes_total", .counter, "Octets of those, without UDP and IP headers.", all) { $0.octets }
+    add("export_bytes_total", .counter, "Octets of those, without headers below IPFIX or NetFlow.", all) { $0.octets }
     add("export_flows_total", .counter, "Flow records sent.", all) { $0.sent.flows }
     add("export_flow_packets_total", .counter, "Packets that those had counted.", all) { $0.sent.packets }
     add("export_flow_bytes_total", .counter, "IP octets that those had counted.", all) { $0.sent.octets }
     let reasons: [(ExportError.Kind, String)] = ExportError.Kind.allCases.map { ($0, Self.snakeCase($0.rawValue)) }
     add(
       "export_lost_messages_total", .counter,
-      "Messages that could not be sent: no connection, the send buffer stayed full, or the network's reason.",
+      "Messages that could not be sent, or could not wait: by what was in the way.",
       all.flatMap { destination in
         reasons.map {
           (
@@ -186,6 +186,10 @@ struct PrometheusText {
     add("export_unfinished_files", .gauge, "Files that could not be completed, and are hidden.", files) {
       $0.files?.unfinished ?? 0
     }
+    add("export_pending_flows", .gauge, "Flow records on the way: in unfinished messages, queue and spool.", all) {
+      $0.pending.flows
+    }
+    addDelivery(all)
     guard statistics.exportsNATEvents else { return }
     add("export_nat_events_total", .counter, "NAT events sent.", all) { $0.natEvents.sent }
     add("export_lost_nat_events_total", .counter, "NAT events whose message could not be sent.", all) {
