@@ -1,4 +1,4 @@
-# flowprobe: make run | test | bench | bench-scenarios | install | deb | man | fuzz | clean
+# flowprobe: make run | test | bench | bench-scenarios | soak | install | deb | man | fuzz | clean
 #
 # Each target installs the Debian packages it needs (as root; otherwise it prints the apt line and stops).
 
@@ -9,14 +9,15 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 PROGRAM := .build/release/flowprobe
 
 BUILD_PACKAGES := libmicrohttpd-dev libnetfilter-conntrack-dev libnetfilter-log-dev libnfnetlink-dev libpcap-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) conntrack curl debhelper debootstrap ethtool fish iproute2 iptables jq \
-  libfixbuf-tools nfdump nftables pmacct procps prometheus python3 snmp snmpd systemd-container tcpdump tmux tshark zsh
+TEST_PACKAGES := $(BUILD_PACKAGES) conntrack curl debhelper debootstrap ethtool fish gcc iproute2 iptables jq \
+  libc6-dev libfixbuf-tools nfdump nftables pmacct procps prometheus python3 snmp snmpd systemd-container tcpdump tmux tshark zsh
 DEB_PACKAGES := $(BUILD_PACKAGES) debhelper
 BENCH_PACKAGES := $(BUILD_PACKAGES) nfdump softflowd
 SCENARIO_PACKAGES := $(BENCH_PACKAGES) fprobe iproute2 iptables nftables pmacct ulogd2
+SOAK_PACKAGES := $(BUILD_PACKAGES) conntrack curl ethtool gcc iproute2 iptables jq libc6-dev python3 tcpdump tshark
 
-.PHONY: all build run test bench bench-scenarios benchmarks install uninstall deb man completions fuzz clean \
-  setup-build setup-test setup-bench setup-scenarios setup-deb
+.PHONY: all build run test bench bench-scenarios soak benchmarks install uninstall deb man completions fuzz clean \
+  setup-build setup-test setup-bench setup-scenarios setup-soak setup-deb
 
 all: build
 
@@ -36,6 +37,7 @@ setup-test: ; $(call need,$(TEST_PACKAGES))
 setup-deb: ; $(call need,$(DEB_PACKAGES))
 setup-bench: ; $(call need,$(BENCH_PACKAGES))
 setup-scenarios: ; $(call need,$(SCENARIO_PACKAGES))
+setup-soak: ; $(call need,$(SOAK_PACKAGES))
 
 build: setup-build
 	swift build -c release --static-swift-stdlib --product flowprobe
@@ -44,7 +46,7 @@ build: setup-build
 run: build
 	$(PROGRAM) -r Tests/Vectors/sample.pcap
 
-# Unit tests, live tests in network namespaces, the Debian package, other people's collectors, fuzz corpus, documentation.
+# Unit tests, live tests in network namespaces, a minute of the soak, the Debian package, other people's collectors, fuzz corpus, documentation.
 test: setup-test build
 	swift format lint --strict -r Package.swift Sources Tests/FlowMeterTests Tests/FlowExportTests \
 	  Tests/FlowNetfilterTests Tests/flowprobeTests \
@@ -53,6 +55,7 @@ test: setup-test build
 	Tests/Docs/check
 	Tests/Docs/articles
 	Tests/Netns/run
+	HOURS=0.017 Tests/Soak/run || [ $$? = 77 ]
 	Tests/Package/run
 	Tests/Collectors/run
 	Tests/Fuzz/run --replay
@@ -63,6 +66,10 @@ bench: setup-bench benchmarks
 # The whole program beside others: capture files, live, NFLOG, a flood. As root; without ARGS about an hour.
 bench-scenarios: setup-scenarios benchmarks
 	Benchmarks/.build/release/benchmarks --scenarios $(ARGS)
+
+# Hours under a steady load: exact counts; memory, descriptors and threads stay. As root; HOURS may be a fraction.
+soak: setup-soak build
+	HOURS=$(or $(HOURS),2) Tests/Soak/run
 
 benchmarks: build
 	touch Benchmarks/Package.swift  # or a new source file of the library goes unnoticed

@@ -16,7 +16,9 @@ let package = Package(
     .library(name: "FlowMeter", targets: ["FlowMeter"]),
     .library(name: "FlowExport", targets: ["FlowExport"]),
     .library(name: "FlowNetfilter", targets: ["FlowNetfilter"]),
-    .executable(name: "flowprobe", targets: ["flowprobe"]),
+    .executable(name: "flowprobe", targets: ["flowprobe-main"]),
+    // For Tests/Fuzz, which cannot link an executable.
+    .library(name: "FlowprobeProgram", targets: ["flowprobe"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -35,6 +37,9 @@ let package = Package(
     // two need not.
     .target(name: "FlowNetfilter", dependencies: ["CNetfilter", "CShims", "FlowMeter"], swiftSettings: settings),
     .executableTarget(
+      name: "flowprobe-main", dependencies: ["flowprobe"], path: "Sources/main", swiftSettings: settings),
+    // All of the program but the call that starts it: a library, so that its parsers can be linked to a fuzzer.
+    .target(
       name: "flowprobe",
       dependencies: [
         "CMicrohttpd", "CShims", "FlowExport", "FlowMeter", "FlowNetfilter",

@@ -19,7 +19,7 @@ public struct ExportStatistics: Sendable {
   public var lost = FlowTotals()
   /// Messages that could not be sent, by kind.
   public var errors: [ExportError.Kind: UInt64] = [:]
-  /// Messages that the Collector's host answered with "port unreachable": nobody listens there.
+  /// Messages that came back: nobody listens there, or there is no way. They are among those sent.
   public var refusals: UInt64 = 0
   /// Flow Records that the protocol cannot carry: IPv6 in NetFlow v5.
   public var notRepresentable = FlowTotals()

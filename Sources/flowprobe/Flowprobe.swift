@@ -6,7 +6,12 @@ internal import FlowMeter
 internal import Glibc
 internal import Synchronization
 
-@main
+/// What the executable is.
+package enum Program {
+  /// Does what the process's arguments say.
+  package static func run() { Flowprobe.main() }
+}
+
 struct Flowprobe: ParsableCommand {
   static let version = "0.1.0"
   static let commands: [any ParsableCommand.Type] = [

@@ -55,10 +55,11 @@ struct MeteringOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      How many threads meter each interface, 1 to 64: the kernel spreads the packets over them by conversation. An NFLOG \
+      How many threads meter each interface, 1 to \(mostThreads): the kernel spreads the packets over them by conversation. An NFLOG \
       group has one.
       """, valueName: "count"))
   var threads = 1
+  static let mostThreads = 64
 
   @Option(
     name: .customLong("metering-cpu"),
@@ -101,7 +102,7 @@ struct MeteringOptions: ParsableArguments {
     }
     try Self.check("--snaplen", snaplen, 64...262_144)
     try Self.check("--buffer-size", bufferSize, 64...2_097_151)
-    try Self.check("--threads", threads, 1...64)
+    try Self.check("--threads", threads, 1...Self.mostThreads)
     try Self.check("--active-timeout", activeTimeout, 1...86_400)
     try Self.check("--inactive-timeout", inactiveTimeout, 1...86_400)
     try Self.check("--maxflows", maxflows, 1...1 << 30)

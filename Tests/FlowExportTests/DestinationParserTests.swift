@@ -29,6 +29,30 @@ struct DestinationParserTests {
     ])
   func lists(text: String) throws { #expect(try names(text) == ["192.0.2.1:2055", "192.0.2.2:2055"]) }
 
+  @Test("lists stand in a few brackets at most, however many there are")
+  func nesting() throws {
+    func nested(_ depth: Int) -> String {
+      String(repeating: "mirror(", count: depth) + "192.0.2.1" + String(repeating: ")", count: depth)
+    }
+    #expect(try names(nested(8)) == ["192.0.2.1:2055"])
+    for depth in [9, 100_000] {
+      #expect {
+        try list(nested(depth))
+      } throws: {
+        "\($0)".contains("stands in more than 8 brackets; name the destinations in one list")
+      }
+    }
+  }
+
+  @Test("a filter with a zero octet, where libpcap would end it, is refused")
+  func zero() throws {
+    #expect {
+      try list("192.0.2.1?filter=tcp%00or%20udp")
+    } throws: {
+      "\($0)".contains("there is a zero octet in it")
+    }
+  }
+
   @Test("a destination that is named twice is kept once, where it stood first, whatever it is sent from")
   func duplicates() throws {
     #expect(

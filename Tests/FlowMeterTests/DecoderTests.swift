@@ -21,6 +21,34 @@ struct DecoderTests {
     #expect(seen.time == Timestamp(milliseconds: 1000))
   }
 
+  @Test(
+    "most frames' own way through the decoder tells what the general one does",
+    arguments: [6, 17, 1, 50, 47] as [UInt8]
+  )
+  func plainFrames(number: UInt8) {
+    var random = SplitMix64(state: UInt64(number))
+    let datagram = Packets.ipv4(protocol: number, (0..<40).map { UInt8($0) })
+    for round in 0..<5000 {
+      var datagram = datagram
+      // Of the header's octets some, and a cut at every length.
+      for _ in 0..<round % 4 { datagram[Int(random.next() % 34)] = UInt8(truncatingIfNeeded: random.next()) }
+      datagram.removeLast(round % 30)
+      let plain = decode([UInt8](repeating: 2, count: 12) + [8, 0] + datagram, .ethernet)
+      // Linux cooked capture has two octets more, and no way of its own.
+      let general = decode([UInt8](repeating: 2, count: 14) + [8, 0] + datagram, .linuxSLL)
+      #expect(plain.failure == general.failure)
+      #expect(plain.remark == general.remark)
+      guard plain.failure == nil else { continue }
+      #expect(plain.observation.key == general.observation.key)
+      #expect(plain.observation.octets == general.observation.octets)
+      #expect(plain.observation.ipOptions == general.observation.ipOptions)
+      #expect(plain.observation.tcpOptions == general.observation.tcpOptions)
+      #expect(plain.observation.tcpControlBits == general.observation.tcpControlBits)
+      #expect(plain.observation.fragment == general.observation.fragment)
+      #expect(plain.observation.fragmentIdentification == general.observation.fragmentIdentification)
+    }
+  }
+
   @Test("padding behind the datagram is not counted")
   func padding() {
     #expect(decode(Packets.udp + [UInt8](repeating: 0, count: 18)).observation.octets == 28)

@@ -6,26 +6,41 @@ import Testing
 
 @Suite("The hash index of a stripe")
 struct FlowIndexTests {
-  /// An index in memory of its own, beside a dictionary of what is in it.
+  /// The indexes of as many stripes as there are, between one another in one memory.
+  final class Memory {
+    let entries: UnsafeMutablePointer<UInt64>
+    let stripeBits: Int
+    let mostLength: Int
+
+    init(stripeBits: Int, mostLength: Int) {
+      let places = FlowIndex.reservedPlaces(mostLength: mostLength) << stripeBits
+      entries = .allocate(capacity: places)
+      entries.initialize(repeating: 0, count: places)
+      (self.stripeBits, self.mostLength) = (stripeBits, mostLength)
+    }
+
+    deinit { entries.deallocate() }
+  }
+
+  /// The index of a stripe, beside a dictionary of what is in it.
   final class Subject {
-    private let memory: UnsafeMutablePointer<UInt64>
+    private let memory: Memory
     private let hint: UnsafeMutablePointer<UInt64>
     var index: FlowIndex
     var hashes: [UInt32: UInt64] = [:]
     private var nextReference: UInt32 = 1
 
-    init(mostLength: Int) {
-      let places = mostLength + FlowIndex.overflow
-      memory = .allocate(capacity: places)
-      memory.initialize(repeating: 0, count: places)
+    convenience init(mostLength: Int) { self.init(Memory(stripeBits: 0, mostLength: mostLength), stripe: 0) }
+
+    init(_ memory: Memory, stripe: Int) {
+      self.memory = memory
       hint = .allocate(capacity: 1)
-      index = FlowIndex(memory, hint: hint, length: FlowIndex.smallestLength, mostLength: mostLength)
+      index = FlowIndex(
+        FlowIndex.Places(memory.entries, stripe: stripe, stripeBits: memory.stripeBits), hint: hint,
+        length: FlowIndex.smallestLength, mostLength: memory.mostLength)
     }
 
-    deinit {
-      memory.deallocate()
-      hint.deallocate()
-    }
+    deinit { hint.deallocate() }
 
     /// False where there was no place.
     @discardableResult
@@ -90,6 +105,26 @@ struct FlowIndexTests {
     #expect(subject.index.length == 512)
     #expect(subject.findsAll)
     #expect(subject.entryCount == 200)
+  }
+
+  @Test("stripes whose indexes lie between one another do not touch each other's entries", arguments: [1, 2, 6])
+  func stripes(bits: Int) {
+    var random = SplitMix64(state: UInt64(bits))
+    let memory = Memory(stripeBits: bits, mostLength: 1 << 12)
+    let subjects = (0..<1 << bits).map { Subject(memory, stripe: $0) }
+    // Some grow earlier than others; all reach their last place and the room behind it.
+    for round in 0..<2000 {
+      for (stripe, subject) in subjects.enumerated() where round % (stripe % 3 + 1) == 0 {
+        #expect(subject.insert(round % 8 == 0 ? 0xffff_ffff : random.next()))
+        if random.next() % 8 == 0, let some = subject.hashes.randomElement(using: &random) { subject.remove(some.key) }
+      }
+    }
+    #expect(subjects.allSatisfy { $0.findsAll && $0.entryCount == $0.hashes.count })
+    for subject in subjects[1...] {
+      for reference in subject.hashes.keys.sorted() { subject.remove(reference) }
+    }
+    #expect(subjects[0].findsAll)
+    #expect(subjects.map(\.entryCount) == [subjects[0].hashes.count] + subjects[1...].map { _ in 0 })
   }
 
   @Test("what is probed past the last place has room there, and where that is full there is no place")

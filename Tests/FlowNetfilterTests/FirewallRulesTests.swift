@@ -34,6 +34,24 @@ struct FirewallRulesTests {
     #expect(sites[1].condition == .always)
   }
 
+  @Test("chains to which there are more ways than anybody could walk are found all the same")
+  func branches() {
+    let depth = 14
+    var rules = FirewallRules()
+    let chains = ["FORWARD"] + (0..<depth).map { "A\($0)" }
+    var lines = ["*filter", ":FORWARD ACCEPT [0:0]"] + chains.dropFirst().map { ":\($0) - [0:0]" }
+    for (chain, next) in zip(chains, chains.dropFirst()) {
+      for way in 0..<8 { lines.append("-A \(chain) -p \(way) -j \(next)") }
+    }
+    lines.append("-A \(chains[depth]) -j NFLOG --nflog-group 5")
+    // 8¹⁴ ways.
+    rules.add(iptablesSave: lines.joined(separator: "\n"), .ipv4)
+    let sites = rules.sites(of: [5])
+    #expect((1...17).contains(sites.count))
+    #expect(Set(sites.map(\.path)) == ["ip filter A13"])
+    #expect(sites.contains { $0.condition == .varying })
+  }
+
   @Test("a rule in a chain is reached from where chains jump to it, under their condition")
   func jumps() {
     let sites = sites([6])

@@ -17,6 +17,8 @@ let flowMeter = Target.Dependency.product(name: "FlowMeter", package: "flowprobe
 let flowNetfilter = Target.Dependency.product(name: "FlowNetfilter", package: "flowprobe")
 let flowExport = Target.Dependency.product(name: "FlowExport", package: "flowprobe")
 
+let flowprobeProgram = Target.Dependency.product(name: "FlowprobeProgram", package: "flowprobe")
+
 let package = Package(
   name: "fuzz",
   dependencies: [.package(name: "flowprobe", path: "../..")],
@@ -30,6 +32,21 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "fuzz-capture", dependencies: ["FuzzChecks", flowExport, flowMeter], path: "Sources/FuzzCapture",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "fuzz-rules", dependencies: ["FuzzChecks", flowMeter, flowNetfilter], path: "Sources/FuzzRules",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "fuzz-destination", dependencies: ["FuzzChecks", flowExport, flowMeter], path: "Sources/FuzzDestination",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "fuzz-settings", dependencies: ["FuzzChecks", flowExport, flowMeter, flowprobeProgram],
+      path: "Sources/FuzzSettings", swiftSettings: settings),
+    .executableTarget(
+      name: "fuzz-options", dependencies: ["FuzzChecks", flowprobeProgram], path: "Sources/FuzzOptions",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "fuzz-control", dependencies: ["FuzzChecks", flowMeter, flowprobeProgram], path: "Sources/FuzzControl",
       swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

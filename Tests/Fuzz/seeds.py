@@ -6,7 +6,7 @@ Packets of Tests/Vectors/sample.pcap and Tests/Collectors/vectors.pcap, messages
 of Tests/Vectors/nflog.txt, conntrack.txt and LinkDatagrams.swift, and some made
 by hand for what those lack. How an input of fuzz-decoder is made up stands in
 Sources/FuzzDecoder/DecoderRun.swift, of fuzz-capture in CaptureRun.swift, of
-fuzz-netlink in NetlinkRun.swift.
+fuzz-netlink in NetlinkRun.swift. Texts are in text_seeds.py.
 """
 
 import os
@@ -15,6 +15,8 @@ import re
 import shutil
 import struct
 import sys
+
+import text_seeds
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(HERE)
@@ -444,7 +446,8 @@ def main():
               for name, steps, link, settings in decoder_seeds()]
     inputs += [("capture", name, file + bytes([settings])) for name, file, settings in capture_seeds()]
     inputs += [("netlink", name, bytes([settings]) + steps) for name, steps, settings in netlink_seeds()]
-    for target in ("decoder", "capture", "netlink"):
+    inputs += text_seeds.seeds(recorded_messages("rules.txt"))
+    for target in sorted({target for target, _, _ in inputs}):
         shutil.rmtree(os.path.join(HERE, "Seeds", target), ignore_errors=True)
         os.makedirs(os.path.join(HERE, "Seeds", target))
     for target, name, octets in inputs:

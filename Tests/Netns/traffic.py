@@ -4,7 +4,7 @@
 udp TO PORT COUNT SIZE [--from-port N] [--ports N] [--rate PER_SECOND] [--seconds S]
     Sends COUNT datagrams of SIZE octets of payload. With --ports N the destination port
     goes round PORT ... PORT+N-1. With --seconds S it sends until the time is over
-    and COUNT is not looked at. Says on standard output how many it sent.
+    and COUNT is not looked at. SIGTERM ends it early. Says on standard output how many it sent.
 udp-server PORT [--echo], tcp-server PORT
     Take what comes, over IPv4 and IPv6; the TCP server answers with as much as it got, the
     UDP server with the same if it is told to.
@@ -17,6 +17,7 @@ capture FILE COUNT
     Writes a capture of COUNT UDP flows of one packet each, 56 IP octets a packet, 5000 a second.
 """
 import argparse
+import signal
 import socket
 import struct
 import sys
@@ -34,8 +35,10 @@ def udp(arguments):
         sender.bind(("", arguments.from_port))
     payload = bytes(arguments.size)
     start = time.monotonic()
-    sent = 0
-    while sent < arguments.count if arguments.seconds is None else time.monotonic() < start + arguments.seconds:
+    sent, stopped = 0, []
+    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
+    while not stopped and (
+            sent < arguments.count if arguments.seconds is None else time.monotonic() < start + arguments.seconds):
         if arguments.rate:
             time.sleep(max(0, start + sent / arguments.rate - time.monotonic()))
         try:

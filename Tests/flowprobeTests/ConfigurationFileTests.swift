@@ -51,6 +51,9 @@ struct ConfigurationFileTests {
     #expect(refusal("active-timeout 0")?.contains("--active-timeout 0 is out of range; give 1 to 86400.") == true)
     #expect(refusal("config other.conf")?.contains("cannot name another one") == true)
     #expect(refusal("nflog 5\ncheck\n")?.contains("line 2: 'check' starts nothing; give it on the command") == true)
+    // The parser would take the lines behind it for a filter's words.
+    #expect(refusal("nflog 5\n--\n")?.contains("line 2: there is no name in '--'") == true)
+    #expect(refusal("-")?.contains("there is no name") == true)
     #expect(refusal("read capture.pcap\ninterface eth0\nnatevents legacy\nmac\n") == nil)
   }
 

@@ -99,6 +99,14 @@ struct SNMPTests {
     #expect(values == [.gauge(.max), .gauge(1234), .counter(2)])
   }
 
+  @Test("lines of the statistics that are cut off are passed over")
+  func cutOff() {
+    for programs in ["sock0", "cpu0", "sock", "inFlows", "sock0 \ncpu1 "] {
+      let tree = ObjectTree(people: "ipt_NETFLOW 2.6, srcversion\nMaxflows", programs: programs, started: nil)
+      #expect(!tree.objects.isEmpty)
+    }
+  }
+
   @Test("requests are answered as snmpd wants it, one after the other, until it says that it is done")
   func protocolOfRequests() {
     let name = "\(ObjectTree.root).2.1.4.0"

@@ -10,7 +10,7 @@ import Testing
 struct SummaryTests {
   private let destination = ExportDestination(try! CollectorAddress("192.0.2.1"), ExportConfiguration())
 
-  private let advice = LossAdvice.kernelDrops(ofInterface: false, threads: 1, processors: 8)
+  private let advice = LossAdvice.kernelDrops(ofInterface: false, threadsEach: 1, threads: 1, processors: 8)
 
   private func metered(_ change: (inout MeteringStatistics) -> Void = { _ in }) -> MeteringStatistics {
     var statistics = MeteringStatistics()
@@ -63,14 +63,16 @@ struct SummaryTests {
       ])
   }
 
-  @Test("threads are advised where there are processors for them, and packets of an interface were dropped")
+  @Test("threads are advised where an interface dropped packets, and processors and --threads have room for them")
   func threads() {
-    func advice(ofInterface: Bool = true, threads: Int) -> String {
-      LossAdvice.kernelDrops(ofInterface: ofInterface, threads: threads, processors: 4)
+    func advice(ofInterface: Bool = true, threads: Int, processors: Int = 4) -> String {
+      LossAdvice.kernelDrops(ofInterface: ofInterface, threadsEach: threads, threads: threads, processors: processors)
     }
     #expect(advice(threads: 3) == "more --threads or a larger --buffer-size may help")
     #expect(advice(threads: 4) == "a larger --buffer-size may help")
     #expect(advice(ofInterface: false, threads: 1) == "a larger --buffer-size may help")
+    #expect(advice(threads: 63, processors: 128) == "more --threads or a larger --buffer-size may help")
+    #expect(advice(threads: 64, processors: 128) == "a larger --buffer-size may help")
   }
 
   @Test("what sampling was given and took is told, by hash and of packets in packets")
@@ -141,7 +143,7 @@ struct SummaryTests {
         "not exported to 192.0.2.1:2055: 1 flows, 2 packets, 3 octets of IPv6, which NetFlow v5 cannot carry",
         "lost on the way to 192.0.2.1:2055: 4 flows, 5 packets, 6 octets"
           + " (messages not sent: 7 bufferFull, 9 connect, 8 other)",
-        "refused by 192.0.2.1:2055: 10 answers that nobody listens there",
+        "refused by 192.0.2.1:2055: 10 answers that nobody listens there, or there is no way",
       ])
   }
 }

@@ -27,6 +27,21 @@ struct TopTests {
     #expect(reading.samples("build_info").first?.labels["version"] == "0.1.0")
   }
 
+  @Test(
+    "figures that no counter can have are shown as the nearest ones",
+    arguments: ["nan", "inf", "-inf", "1e300", "-1e300"])
+  func impossible(figure: String) {
+    let names = [
+      "start_time_seconds", "active_flows", "active_flows_peak", "active_flows_limit", "evicted_flows_total",
+    ]
+    let reading = MetricsReading(names.map { "flowprobe_\($0) \(figure)\n" }.joined())
+    var screen = TopScreen(reading: reading, previous: MetricsReading(""))
+    screen.now = Timestamp(milliseconds: 1000)
+    #expect(rows(screen).count > 3)
+    let answer = "# octets packets flows bits/s host\n1 1 1 \(figure) 192.0.2.1\n"
+    #expect(TopScreen.talkers(answer, TalkersQuery()).count == 2)
+  }
+
   @Test("the first screen has totals, and no rates yet")
   func first() {
     var screen = TopScreen(reading: reading())

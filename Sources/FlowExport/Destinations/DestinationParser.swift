@@ -13,19 +13,27 @@ struct DestinationParser {
   /// What holds where a destination does not say otherwise.
   let defaults: ExportConfiguration
 
-  func entries(_ text: Substring) throws(AddressError) -> [DestinationEntry] {
+  /// How deep lists may stand in brackets: each level reads its text again.
+  private static let deepest = 8
+
+  func entries(_ text: Substring, depth: Int = 0) throws(AddressError) -> [DestinationEntry] {
+    guard depth <= Self.deepest else {
+      throw AddressError(
+        entry: String(text.prefix(40)), reason: "it stands in more than \(Self.deepest) brackets",
+        advice: "name the destinations in one list")
+    }
     let parts = try split(text, at: " ,;\t\n")
     guard !parts.isEmpty else { throw AddressError(entry: String(text), reason: "it is empty") }
     var entries: [DestinationEntry] = []
-    for part in parts { entries += try self.entries(ofPart: part) }
+    for part in parts { entries += try self.entries(ofPart: part, depth) }
     return entries
   }
 
-  private func entries(ofPart text: Substring) throws(AddressError) -> [DestinationEntry] {
+  private func entries(ofPart text: Substring, _ depth: Int) throws(AddressError) -> [DestinationEntry] {
     let word = text.prefix { $0.isLetter || $0 == "-" }
     let behind = text[word.endIndex...]
     guard behind.first == "(", text.last == ")" else { return [.destination(try destination(text))] }
-    let members = try entries(behind.dropFirst().dropLast())
+    let members = try entries(behind.dropFirst().dropLast(), depth: depth + 1)
     // What a plain list is.
     if word == "mirror" { return members }
     guard let mode = DestinationGroup.Mode(rawValue: String(word)) else {

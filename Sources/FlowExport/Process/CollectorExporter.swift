@@ -112,7 +112,7 @@ public final class CollectorExporter: FlowRecordConsumer {
     let now = Timestamp.monotonicClock()
     switch connection?.session?.takeAnswer() {
     case nil: break
-    case .refused: noteRefusals(1)
+    case .refused: noteRefusals(1, "connection refused")
     case .failed(let error):
       counters.errors[error.kind, default: 0] += 1
       giveUp(error)
@@ -335,7 +335,7 @@ public final class CollectorExporter: FlowRecordConsumer {
       pace.wait(for: chunk)
       let outcome = session.send(batch, next..<next + chunk)
       counters.sendQueuePeak = max(counters.sendQueuePeak, session.sendQueue.used)
-      noteRefusals(outcome.refusals)
+      noteRefusals(outcome.refusals, outcome.refusal)
       if outcome.sent > 0 { reachability.noteSent(at: .monotonicClock()) }
       for i in next..<next + outcome.sent {
         counters.messages += 1
@@ -374,11 +374,11 @@ public final class CollectorExporter: FlowRecordConsumer {
     reachability.noteTrouble(at: .monotonicClock())
   }
 
-  /// Answers of the Collector's host that nobody listens there.
-  private func noteRefusals(_ count: Int) {
+  /// Messages came back: nobody listens there, or there is no way.
+  private func noteRefusals(_ count: Int, _ reason: String) {
     guard count > 0 else { return }
     counters.refusals += UInt64(count)
-    trouble.note("connection refused", times: count)
+    trouble.note(reason, times: count)
     reachability.noteTrouble(at: .monotonicClock())
     templatesAreMissed()
   }

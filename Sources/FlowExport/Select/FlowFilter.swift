@@ -19,6 +19,10 @@ internal import FlowMeter
   /// - Throws: ``FlowFilterError``, in libpcap's words.
   public init(_ expression: String) throws(FlowFilterError) {
     self.expression = expression
+    // libpcap would read no further.
+    guard !expression.utf8.contains(0) else {
+      throw FlowFilterError(expression: expression, reason: "there is a zero octet in it")
+    }
     unsafe program = .allocate(capacity: 1)
     unsafe program.initialize(to: bpf_program())
     let pcap = unsafe pcap_open_dead(DLT_RAW, Int32(UInt16.max))

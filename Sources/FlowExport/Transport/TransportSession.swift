@@ -34,8 +34,10 @@ struct SendOutcome {
   var sent = 0
   /// Why the one behind them was not; nil where all were.
   var error: ExportError?
-  /// How often the Collector's host answered earlier messages with "port unreachable".
+  /// How many earlier messages came back: nobody listens there, or there is no way.
   var refusals = 0
+  /// In the system's words, of the last of them.
+  var refusal = ""
 }
 
 /// What came back to messages that had left.

@@ -125,7 +125,7 @@ final class UDPSession: TransportSession {
     var outcome = SendOutcome()
     var offset = 0
     for i in 0..<range.lowerBound { offset += Int(batch.lengths[i]) }
-    var (waits, single) = (0, !segments)
+    var (waits, answers, single) = (0, 0, !segments)
     while range.lowerBound + outcome.sent < range.upperBound {
       let next = range.lowerBound + outcome.sent
       let sent = sendSome(batch, next..<range.upperBound, at: offset, inSegments: !single)
@@ -138,11 +138,6 @@ final class UDPSession: TransportSession {
       }
       switch errno {
       case EINTR: continue
-      case ECONNREFUSED:
-        // The answer to an earlier datagram; this one has not been tried.
-        outcome.refusals += 1
-        drainErrors()
-        if outcome.refusals > range.count + 1 { return outcome.failed(.other) }
       case EIO, EINVAL, EOPNOTSUPP, EMSGSIZE:
         guard !single else { return outcome.failed(.other) }
         single = true
@@ -152,7 +147,17 @@ final class UDPSession: TransportSession {
           impatientUntil = Timestamp.monotonicClock().advanced(byMilliseconds: 1000)
           return outcome.failed(.bufferFull)
         }
-      default: return outcome.failed(.other)
+      default:
+        let error = SystemError.last
+        let returned = drainErrors()
+        answers += 1
+        guard returned > 0 || error.code == ECONNREFUSED, answers <= range.count + 1 else {
+          outcome.error = ExportError(.other, reason: error.description)
+          return outcome
+        }
+        // The answer to earlier datagrams; this one has not been tried.
+        outcome.refusals += max(1, returned)
+        outcome.refusal = error.description
       }
     }
     return outcome
@@ -200,11 +205,14 @@ final class UDPSession: TransportSession {
     return unsafe poll(&entry, 1, Self.waits.milliseconds) >= 0
   }
 
-  /// Empties the queue of the errors that were told already.
-  private func drainErrors() {
+  /// Empties the queue of the errors that were told already. Returns how many datagrams had come back.
+  @discardableResult
+  private func drainErrors() -> Int {
     unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2048) { buffer in
       let flags = Int32(MSG_ERRQUEUE | MSG_DONTWAIT)
-      while unsafe recv(descriptor, buffer.baseAddress, buffer.count, flags) >= 0 {}
+      var count = 0
+      while unsafe recv(descriptor, buffer.baseAddress, buffer.count, flags) >= 0 { count += 1 }
+      return count
     }
   }
 }

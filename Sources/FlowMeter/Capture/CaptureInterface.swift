@@ -36,6 +36,8 @@ public final class CaptureInterface: PacketSource {
   private let lane: Int
   private var session: CaptureSession? { didSet { publish(session) } }
   private let publishedIndex = Atomic<UInt32>(0)
+  /// Whether a session was given up whose end the lanes have not been told.
+  private var isLeaving = false
   /// Drops of sessions that have ended.
   private var earlierDrops = CaptureDrops()
 
@@ -49,19 +51,19 @@ public final class CaptureInterface: PacketSource {
   public convenience init(
     name: String, _ configuration: Configuration = Configuration(), clock: MeteringClock
   ) throws(CaptureError) {
-    self.init(try CaptureLanes(1, of: name, configuration), 0, clock)
+    try self.init(CaptureLanes(1, of: name, configuration), 0, clock)
   }
 
-  private init(_ lanes: CaptureLanes, _ lane: Int, _ clock: MeteringClock) {
+  private init(_ lanes: CaptureLanes, _ lane: Int, _ clock: MeteringClock) throws(CaptureError) {
     name = lanes.name
     details = lanes.configuration.details
     isPromiscuous = Atomic(lanes.configuration.promiscuous)
     (self.lanes, self.lane, self.clock) = (lanes, lane, clock)
-    session = lanes.take(lane)?.session
+    session = try lanes.take(lane)?.session
     publish(session)
   }
 
-  deinit { if session != nil { lanes.leave() } }
+  deinit { if session != nil || isLeaving { lanes.leave() } }
 
   /// Opens the interface for several threads, each with a source and a ring of its own.
   ///
@@ -79,7 +81,9 @@ public final class CaptureInterface: PacketSource {
     _ count: Int, of name: String, _ configuration: Configuration = Configuration(), clock: MeteringClock
   ) throws(CaptureError) -> [CaptureInterface] {
     let lanes = try CaptureLanes(count, of: name, configuration)
-    return (0..<count).map { CaptureInterface(lanes, $0, clock) }
+    var sources: [CaptureInterface] = []
+    for lane in 0..<count { sources.append(try CaptureInterface(lanes, lane, clock)) }
+    return sources
   }
 
   /// The ifIndex of the interface that is captured on, whatever it is called by now; 0 while there is none, and of
@@ -107,7 +111,7 @@ public final class CaptureInterface: PacketSource {
       result = session.handle.dispatch(
         into: &batch, ingressInterface: session.ifIndex, clock: clock.reading(), details)
     }
-    if result > 0 { return .more }
+    if result > 0, !session.isOverdue { return .more }
     if let end = session.end {
       finish(session, at: end, hasFailed: result < 0, timeout)
       return .more
@@ -142,19 +146,26 @@ public final class CaptureInterface: PacketSource {
   private func give(up session: CaptureSession) {
     earlierDrops = drops()
     self.session = nil
-    lanes.leave()
+    isLeaving = true
   }
 
   /// Short enough for a ring that fills already, opened by another lane.
   private func pause(_ timeout: Duration) { _ = poll(nil, 0, min(timeout, .milliseconds(10)).wholeMilliseconds) }
 
   private func reopen(within timeout: Duration) -> ReceiveOutcome {
-    guard let (session, isFirst) = lanes.take(lane) else {
-      pause(timeout)
-      return .more
+    // The ring that was given up is closed by now: who opens all anew finds none of the old ones.
+    if isLeaving { lanes.leave() }
+    isLeaving = false
+    do throws(CaptureError) {
+      guard let (session, isFirst) = try lanes.take(lane) else {
+        pause(timeout)
+        return .more
+      }
+      self.session = session
+      return isFirst ? .resumed : .more
+    } catch {
+      return .interrupted(error)
     }
-    self.session = session
-    return isFirst ? .resumed : .more
   }
 
   public func drops() -> CaptureDrops {

@@ -5,8 +5,9 @@ internal import Synchronization
 /// What the lanes of one interface share: they are opened together, since a socket that joins the others while packets
 /// come would miss some of its own.
 ///
-/// **Held.** The rings that have been opened and not yet taken by their lanes, and how many are in use. The first lane
-/// whose ring fails has the others give theirs up, each once it has read what was in it; then one opens all anew. Any
+/// **Held.** The rings that have been opened and not yet taken by their lanes, and how many there are, with those that
+/// have been. The first lane whose ring fails has the others give theirs up, each once it has read what was in it; then
+/// one opens all anew. A lane that is late takes a ring that is to be given up, and reads it: no packet goes untold. Any
 /// thread; the lock is held while an interface is opened.
 final class CaptureLanes: Sendable {
   let name: String
@@ -16,8 +17,11 @@ final class CaptureLanes: Sendable {
   private struct State {
     /// By lane.
     var opened: [CaptureSession?]
-    var inUse = 0
+    /// Of all rings, taken or not, those that have not been given up.
+    var count: Int
     var nextAttempt = Timestamp.monotonicClock()
+    /// Why it could not be opened again, as it was told.
+    var refusal: CaptureError?
   }
 
   private let state: Mutex<State>
@@ -27,37 +31,43 @@ final class CaptureLanes: Sendable {
   init(_ count: Int, of name: String, _ configuration: CaptureInterface.Configuration) throws(CaptureError) {
     precondition((1...256).contains(count), "number of lanes out of range")
     (self.name, self.configuration, self.count) = (name, configuration, count)
-    state = Mutex(State(opened: try CaptureSession.open(count, of: name, configuration, opening: 0)))
+    state = Mutex(State(opened: try CaptureSession.open(count, of: name, configuration, opening: 0), count: count))
   }
 
   /// The opening whose rings are good; one of another is to be given up.
   var opening: Int { currentOpening.load(ordering: .relaxed) }
 
-  /// A lane's ring. Opens the interface where none is in use any more, once a second at most.
+  /// A lane's ring. Opens the interface where there is none any more, once a second at most.
   ///
   /// - Returns: nil where there is none yet; and whether this call has opened the interface.
-  func take(_ lane: Int) -> (session: CaptureSession, isFirst: Bool)? {
-    state.withLock { state in
+  /// - Throws: where the interface is there, and cannot be opened: once for each reason.
+  func take(_ lane: Int) throws(CaptureError) -> (session: CaptureSession, isFirst: Bool)? {
+    try state.withLock { state throws(CaptureError) in
       var isFirst = false
-      if state.opened[lane] == nil, state.inUse == 0 {
+      if state.opened[lane] == nil, state.count == 0 {
         let now = Timestamp.monotonicClock()
         guard now >= state.nextAttempt else { return nil }
         state.nextAttempt = now.advanced(byMilliseconds: 1000)
-        guard let opened = try? CaptureSession.open(count, of: name, configuration, opening: opening) else {
-          return nil
+        do throws(CaptureError) {
+          state.opened = try CaptureSession.open(count, of: name, configuration, opening: opening)
+        } catch {
+          guard let refusal = CaptureSession.refusal(name, afterReturn: error), refusal != state.refusal else {
+            return nil
+          }
+          state.refusal = refusal
+          throw refusal
         }
-        state.opened = opened
+        (state.count, state.refusal) = (count, nil)
         isFirst = true
       }
       guard let session = state.opened[lane] else { return nil }
       state.opened[lane] = nil
-      state.inUse += 1
       return (session, isFirst)
     }
   }
 
   /// A lane has given its ring up.
-  func leave() { state.withLock { $0.inUse -= 1 } }
+  func leave() { state.withLock { $0.count -= 1 } }
 
   /// A lane's ring has failed: those of the same opening are to be given up too.
   ///

@@ -20,6 +20,8 @@ final class CaptureSession: @unchecked Sendable {
   private var isPromiscuous: Bool
   /// When what came before it was to end has been read; nil: it goes on.
   private(set) var end: Timestamp?
+  /// Whether packets come on, though it is to end: they could not be kept out.
+  private var isOpenEnded = false
 
   private init(handle: consuming PcapHandle, ifIndex: UInt32, isPromiscuous: Bool, opening: Int) {
     self.handle = handle
@@ -43,10 +45,17 @@ final class CaptureSession: @unchecked Sendable {
     }
   }
 
+  /// Whether it has gone on for the time that it had, and would for ever.
+  var isOverdue: Bool { isOpenEnded && end.map { Timestamp.monotonicClock() >= $0 } ?? false }
+
   /// Takes no more packets; those in the ring can be read for the time that the kernel may hold them.
   func close(within holdTime: Duration) {
     guard end == nil else { return }
-    try? PacketSocket(descriptor: descriptor).cutFrames(at: 0)
+    do throws(SystemError) {
+      try PacketSocket(descriptor: descriptor).cutFrames(at: 0)
+    } catch {
+      isOpenEnded = true
+    }
     end = Timestamp.monotonicClock().advanced(byMilliseconds: holdTime.milliseconds)
   }
 
@@ -80,7 +89,7 @@ final class CaptureSession: @unchecked Sendable {
     do throws(SystemError) {
       try PacketSocket(descriptor: descriptor).cutFrames(at: UInt32(configuration.snapLength))
     } catch {
-      throw .interface(name: name, reason: "no filter can be set (\(error))", advice: "raise net.core.optmem_max")
+      throw Self.filterRefusal(name, error)
     }
   }
 
@@ -148,6 +157,22 @@ final class CaptureSession: @unchecked Sendable {
 // MARK: What goes wrong
 
 extension CaptureSession {
+  private static let (goneReason, downReason) = ("no such device", "the interface is down")
+
+  /// Why an interface that went away cannot be opened again; nil while it is not there, or down, which is waited for.
+  static func refusal(_ name: String, afterReturn error: CaptureError) -> CaptureError? {
+    guard case .interface(_, let reason, _) = error, reason != goneReason, reason != downReason else { return nil }
+    return .interface(name: name, reason: reason, advice: "trying again every second")
+  }
+
+  /// Why frames cannot be cut.
+  static func filterRefusal(_ name: String, _ error: SystemError) -> CaptureError {
+    .interface(
+      name: name, reason: "no filter can be set (\(error))",
+      advice: error.code == ENOMEM ? "raise net.core.optmem_max" : "see whether a sandbox forbids it (SO_ATTACH_FILTER)"
+    )
+  }
+
   /// Why the packets cannot be spread.
   private static func refusal(_ name: String, _ error: SystemError) -> CaptureError {
     switch error.code {
@@ -163,12 +188,12 @@ extension CaptureSession {
   private static func error(_ name: String, _ code: Int32, _ detail: String) -> CaptureError {
     switch code {
     case PCAP_ERROR_NO_SUCH_DEVICE:
-      .interface(name: name, reason: "no such device", advice: "see 'ip link'")
+      .interface(name: name, reason: goneReason, advice: "see 'ip link'")
     case PCAP_ERROR_PERM_DENIED, PCAP_ERROR_PROMISC_PERM_DENIED:
       .interface(
         name: name, reason: "operation not permitted", advice: "run as root or give CAP_NET_RAW")
     case PCAP_ERROR_IFACE_NOT_UP:
-      .interface(name: name, reason: "the interface is down", advice: "see 'ip link set \(name) up'")
+      .interface(name: name, reason: downReason, advice: "see 'ip link set \(name) up'")
     default:
       .interface(name: name, reason: words(detail), advice: "see 'ip link'")
     }

@@ -29,12 +29,25 @@ public struct PacketDecoder: Sendable {
     _ bytes: RawSpan, _ metadata: CaptureMetadata, into observation: inout PacketObservation,
     takeLabels: (MPLSLabelStack) -> Void = { _ in }
   ) throws(DecodeFailure) -> DecodeRemark? {
+    if PlainFrame.describes(bytes, metadata.linkType) {
+      // The same as below, where the compiler knows each offset and which checks cannot fail.
+      let (payload, end) = try IPv4Header.parse(
+        bytes, at: PlainFrame.datagramOffset, wireLength: metadata.wireLength, into: &observation)
+      note(metadata, ingressInterface: metadata.ingressInterface, in: &observation)
+      return transport(bytes, at: payload, end: end, wireLength: metadata.wireLength, into: &observation)
+    }
+    return try decodeAny(bytes, metadata, into: &observation, takeLabels: takeLabels)
+  }
+
+  @inline(never)
+  private func decodeAny(
+    _ bytes: RawSpan, _ metadata: CaptureMetadata, into observation: inout PacketObservation,
+    takeLabels: (MPLSLabelStack) -> Void
+  ) throws(DecodeFailure) -> DecodeRemark? {
     let link = try LinkHeader(bytes, metadata)
-    observation.time = metadata.time
-    observation.key.ingressInterface =
-      metadata.ingressInterface != 0 ? metadata.ingressInterface : link.interface
-    observation.egressInterface = metadata.egressInterface
-    observation.direction = metadata.direction
+    note(
+      metadata, ingressInterface: metadata.ingressInterface != 0 ? metadata.ingressInterface : link.interface,
+      in: &observation)
     observation.key.outerTag = link.outerTag
     observation.key.innerTag = link.innerTag
 
@@ -62,7 +75,25 @@ public struct PacketDecoder: Sendable {
     default: throw .notIP
     }
 
-    var remark: DecodeRemark? = end > metadata.wireLength ? .frameShorterThanPacket : nil
+    return transport(bytes, at: payload, end: end, wireLength: metadata.wireLength, into: &observation)
+  }
+
+  @inline(__always)
+  private func note(
+    _ metadata: CaptureMetadata, ingressInterface: UInt32, in observation: inout PacketObservation
+  ) {
+    observation.time = metadata.time
+    observation.key.ingressInterface = ingressInterface
+    observation.egressInterface = metadata.egressInterface
+    observation.direction = metadata.direction
+  }
+
+  /// Reads what follows the IP header; `payload` is nil where that is cut off.
+  @inline(__always)
+  private func transport(
+    _ bytes: RawSpan, at payload: Int?, end: Int, wireLength: Int, into observation: inout PacketObservation
+  ) -> DecodeRemark? {
+    var remark: DecodeRemark? = end > wireLength ? .frameShorterThanPacket : nil
     if observation.fragment != .later {
       if let payload {
         if !TransportHeader.parse(bytes, at: payload, end: end, into: &observation) {
@@ -73,5 +104,19 @@ public struct PacketDecoder: Sendable {
       }
     }
     return remark
+  }
+}
+
+/// What most frames are: Ethernet without tags, and in it IPv4 without options, as long as a TCP header takes.
+private enum PlainFrame {
+  static let datagramOffset = 14
+  private static let leastLength = datagramOffset + IPv4Header.fixedLength + 20
+  /// Version 4, five words.
+  private static let firstOctet: UInt8 = 0x45
+
+  @inline(__always)
+  static func describes(_ bytes: RawSpan, _ linkType: LinkType) -> Bool {
+    linkType == .ethernet && bytes.byteCount >= leastLength
+      && bytes.uint16(at: datagramOffset - 2) == EtherType.ipv4 && bytes.octet(at: datagramOffset) == firstOctet
   }
 }

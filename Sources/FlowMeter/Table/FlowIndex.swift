@@ -18,6 +18,8 @@ internal import CShims
 /// so that no packet waits for all of it. Since places are in the order of tags, the entries of place p go to 2p and
 /// 2p + 1; they are moved from the last place to the first, and a tag below the limit that has been reached still has
 /// its old place. Memory is touched as it goes.
+///
+/// **Memory.** The indexes of all stripes lie between one another (``Places``).
 @safe struct FlowIndex: ~Copyable {
   /// It starts with this many places at the least.
   static let smallestLength = 256
@@ -62,20 +64,52 @@ internal import CShims
     }
   }
 
-  private let entries: UnsafeMutablePointer<UInt64>
+  /// Where the entries of a stripe are: page by page between those of the others. What is in use of all indexes, the
+  /// first places of each, is one dense piece of memory, which huge pages back from the beginning: a thread that sleeps
+  /// between two bursts of packets finds few translations of addresses left.
+  @safe struct Places {
+    /// How many entries of a stripe lie together: those of a page of 4 KiB.
+    fileprivate static let page = 512
+
+    private let first: UnsafeMutablePointer<UInt64>
+    private let stripeBits: Int
+
+    /// - Parameters:
+    ///   - memory: for ``FlowIndex/reservedPlaces(mostLength:)`` entries of each stripe.
+    ///   - stripe: which one.
+    ///   - stripeBits: the logarithm of how many stripes there are.
+    @inline(__always)
+    init(_ memory: UnsafeMutablePointer<UInt64>, stripe: Int, stripeBits: Int) {
+      unsafe first = memory + stripe &* Self.page
+      self.stripeBits = stripeBits
+    }
+
+    @inline(__always)
+    func address(_ position: Int) -> UnsafeMutablePointer<UInt64> {
+      unsafe first + ((position & ~(Self.page - 1)) &<< stripeBits + position & (Self.page - 1))
+    }
+  }
+
+  /// How many entries memory is reserved for, a stripe.
+  static func reservedPlaces(mostLength: Int) -> Int {
+    (mostLength + overflow + Places.page - 1) / Places.page * Places.page
+  }
+
+  private let places: Places
   /// The shape, for those who prefetch without the lock.
   private let hint: UnsafeMutablePointer<UInt64>
   private let mostLength: Int
   private(set) var shape: Shape { didSet { unsafe hint.pointee = shape.rawValue } }
 
   /// - Parameters:
-  ///   - entries: memory for `mostLength` + ``overflow`` entries, all 0.
+  ///   - places: memory for entries, all 0.
   ///   - hint: where the shape is shown.
   ///   - length: how many places there are at first; a power of two.
   init(
-    _ entries: UnsafeMutablePointer<UInt64>, hint: UnsafeMutablePointer<UInt64>, length: Int, mostLength: Int
+    _ places: Places, hint: UnsafeMutablePointer<UInt64>, length: Int, mostLength: Int
   ) {
-    unsafe (self.entries, self.hint) = unsafe (entries, hint)
+    self.places = places
+    unsafe self.hint = unsafe hint
     self.mostLength = mostLength
     shape = Shape(length: length)
     unsafe hint.pointee = shape.rawValue
@@ -89,7 +123,10 @@ internal import CShims
 
   /// An entry by where it stands, below ``end``; 0 is none.
   @inline(__always)
-  subscript(position: Int) -> UInt64 { unsafe entries[position] }
+  private(set) subscript(position: Int) -> UInt64 {
+    get { unsafe places.address(position).pointee }
+    nonmutating set { unsafe places.address(position).pointee = newValue }
+  }
 
   @inline(__always)
   static func tag(_ hash: UInt64) -> UInt64 { UInt64(UInt32(truncatingIfNeeded: hash)) }
@@ -103,37 +140,37 @@ internal import CShims
   }
 
   @inline(__always)
-  func prefetch(_ hash: UInt64) { unsafe cshims_prefetch(entries + shape.home(of: Self.tag(hash))) }
+  func prefetch(_ hash: UInt64) { unsafe cshims_prefetch(places.address(shape.home(of: Self.tag(hash)))) }
 
   /// The first empty place for a tag; nil where there is none, which nobody will see.
   @inline(__always)
   func freePosition(for tag: UInt64) -> Int? {
     var position = shape.home(of: tag)
-    while unsafe entries[position] != 0 { position += 1 }
+    while self[position] != 0 { position += 1 }
     return position < end - 1 ? position : nil
   }
 
   /// Writes an entry where ``freePosition(for:)`` is.
   @inline(__always)
   func set(_ tag: UInt64, _ reference: SlotReference, at position: Int) {
-    unsafe entries[position] = tag << 32 | UInt64(reference.rawValue)
+    self[position] = tag << 32 | UInt64(reference.rawValue)
   }
 
   /// Removes the entry of a slot, and shifts back those behind it that probed past its place.
   func remove(_ reference: SlotReference, hash: UInt64) {
     var hole = shape.home(of: Self.tag(hash))
-    while unsafe Self.reference(entries[hole]) != reference { hole += 1 }
+    while Self.reference(self[hole]) != reference { hole += 1 }
     var position = hole + 1
     while true {
-      let entry = unsafe entries[position]
+      let entry = self[position]
       if entry == 0 { break }
       if shape.home(of: Self.tag(ofEntry: entry)) <= hole {
-        unsafe entries[hole] = entry
+        self[hole] = entry
         hole = position
       }
       position += 1
     }
-    unsafe entries[hole] = 0
+    self[hole] = 0
   }
 
   // MARK: Growth
@@ -160,24 +197,24 @@ internal import CShims
     let last = Int(shape.limit / 2)
     var first = max(0, last - Self.step)
     // What stands behind an empty place has its own place behind it too.
-    while first > 0, unsafe entries[first - 1] != 0 { first -= 1 }
+    while first > 0, self[first - 1] != 0 { first -= 1 }
     var (behind, count) = (first, 0)
-    while unsafe behind < last || entries[behind] != 0 {
-      if unsafe entries[behind] != 0 { count += 1 }
+    while behind < last || self[behind] != 0 {
+      if self[behind] != 0 { count += 1 }
       behind += 1
     }
     unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count) { moved in
       var next = 0
-      for position in first..<behind where unsafe entries[position] != 0 {
-        unsafe moved[next] = entries[position]
-        unsafe entries[position] = 0
+      for position in first..<behind where self[position] != 0 {
+        unsafe moved[next] = self[position]
+        self[position] = 0
         next += 1
       }
       shape = Shape(length: length, limit: 2 * first)
       for place in 0..<next {
         let tag = unsafe Self.tag(ofEntry: moved[place])
         guard let position = freePosition(for: tag) else { preconditionFailure("an index of half its entries is full") }
-        unsafe entries[position] = moved[place]
+        self[position] = unsafe moved[place]
       }
     }
   }

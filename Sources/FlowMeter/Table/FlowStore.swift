@@ -21,7 +21,7 @@
 @safe struct FlowStore: ~Copyable {
   /// Everything that a stripe is given by its table.
   @unsafe struct Share {
-    var index: UnsafeMutablePointer<UInt64>
+    var index: FlowIndex.Places
     /// Where the shape of the index is shown to those who prefetch without the lock.
     var indexHint: UnsafeMutablePointer<UInt64>
     var ipv4: SlotPool

@@ -51,7 +51,7 @@ internal import Synchronization
   private let stripes: UnsafeMutablePointer<Stripe>
   private let stripeShift: UInt64
   private let index: Reservation
-  private let indexStride: Int
+  private let stripeBits: Int
   private let indexHints: UnsafeMutablePointer<UInt64>
   private let ipv4: SlotPool
   private let ipv6: SlotPool
@@ -73,9 +73,10 @@ internal import Synchronization
     let capacity = layout.capacity
     patience = layout.patience
     mostVisits = 64 + (layout.capacity + layout.patience) / FlowStore.mostLooks
-    indexStride = layout.indexLength + FlowIndex.overflow
+    stripeBits = layout.stripeBits
     let initialLength = Self.initialIndex(configuration.indexSize / stripeCount, atMost: layout.indexLength)
-    index = try Reservation(bytes: stripeCount * indexStride * MemoryLayout<UInt64>.stride)
+    let places = FlowIndex.reservedPlaces(mostLength: layout.indexLength)
+    index = try Reservation(bytes: stripeCount * places * MemoryLayout<UInt64>.stride, hugePages: true)
     unsafe indexHints = .allocate(capacity: stripeCount)
     let chunk = SlotPool.chunk
     let slots = stripeCount * ((capacity + patience + chunk) / chunk * chunk)
@@ -85,7 +86,8 @@ internal import Synchronization
     let selectors = Self.selectors(configuration, count: stripeCount)
     for stripe in 0..<stripeCount {
       let share = unsafe FlowStore.Share(
-        index: index.base.assumingMemoryBound(to: UInt64.self) + stripe * indexStride,
+        index: FlowIndex.Places(
+          index.base.assumingMemoryBound(to: UInt64.self), stripe: stripe, stripeBits: layout.stripeBits),
         indexHint: indexHints + stripe, ipv4: ipv4, ipv6: ipv6, hash: hash,
         indexLength: initialLength, mostIndexLength: layout.indexLength,
         expiration: FlowExpiration.Milliseconds(configuration.expiration),
@@ -144,8 +146,9 @@ internal import Synchronization
       let packet = packets[i]
       let hash = unsafe hash.hash(packet.key, packet.labels)
       packets.note(hash: hash, of: i)
-      unsafe counts[stripe(hash) + 1] += 1
-      unsafe cshims_prefetch(hintAddress(hash))
+      let stripe = stripe(hash)
+      unsafe counts[stripe + 1] += 1
+      unsafe cshims_prefetch(places(stripe).address(hintedShape(stripe).home(of: FlowIndex.tag(hash))))
     }
     let (slots4, slots6) = unsafe (ipv4.base, ipv6.base)
     for i in 0..<packets.count {
@@ -165,10 +168,11 @@ internal import Synchronization
   /// own, mostly in the same cache line.
   @inline(__always)
   private func hintedReference(_ hash: UInt64) -> SlotReference {
-    let entries = unsafe hintAddress(hash)
+    let stripe = stripe(hash)
     let tag = FlowIndex.tag(hash)
+    let (places, home) = (places(stripe), hintedShape(stripe).home(of: tag))
     for distance in 0..<Self.hintDistance {
-      let entry = unsafe cshims_load_hint(entries + distance)
+      let entry = unsafe cshims_load_hint(places.address(home + distance))
       if FlowIndex.tag(ofEntry: entry) == tag { return FlowIndex.reference(entry) }
       if entry == 0 { break }
     }
@@ -221,12 +225,11 @@ internal import Synchronization
   @inline(__always)
   private func stripe(_ hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> stripeShift) }
 
+  /// Where the index of a stripe is.
   @inline(__always)
-  private func hintAddress(_ hash: UInt64) -> UnsafePointer<UInt64> {
-    let stripe = stripe(hash)
-    return unsafe UnsafePointer(
-      index.base.assumingMemoryBound(to: UInt64.self) + stripe * indexStride
-        + hintedShape(stripe).home(of: FlowIndex.tag(hash)))
+  private func places(_ stripe: Int) -> FlowIndex.Places {
+    unsafe FlowIndex.Places(
+      index.base.assumingMemoryBound(to: UInt64.self), stripe: stripe, stripeBits: stripeBits)
   }
 
   /// The shape of a stripe's index now, or a moment ago.

@@ -71,18 +71,20 @@ extension FirewallRules {
     private let byPath: [String: RuleChain]
     /// Chains that log, or lead to one that does.
     private let leading: Set<String>
-    private var visits: Set<Visit> = []
+    private var visits: [Visit: Set<RuleCondition>] = [:]
     private var visited: Set<String> = []
 
     /// A chain in the light of where a packet comes from.
     private struct Visit: Hashable {
       var path: String
       var first: String
-      var condition: RuleCondition
     }
 
     /// The kernel takes no more jumps in a row (NFT_JUMP_STACK_SIZE).
     private static let deepest = 16
+    /// Under how many conditions a chain is looked at; what else leads to it is taken for packets that are not known.
+    /// There are as many ways to a chain as the rules before it have branches to the power of their depth.
+    private static let mostConditions = 16
 
     init(_ rules: FirewallRules, _ groups: Set<UInt16>) {
       self.groups = groups
@@ -101,9 +103,11 @@ extension FirewallRules {
     }
 
     mutating func visit(_ chain: RuleChain, from first: RuleChain, _ condition: RuleCondition, depth: Int) {
-      guard leading.contains(chain.path), depth <= Self.deepest,
-        visits.insert(Visit(path: chain.path, first: first.path, condition: condition)).inserted
-      else { return }
+      guard leading.contains(chain.path), depth <= Self.deepest else { return }
+      let place = Visit(path: chain.path, first: first.path)
+      let isKnown = visits[place, default: []].count < Self.mostConditions
+      let condition = isKnown ? condition : .varying
+      guard visits[place, default: []].insert(condition).inserted else { return }
       visited.insert(chain.path)
       sites += Self.sites(in: chain, from: first, condition, groups)
       for rule in chain.rules {

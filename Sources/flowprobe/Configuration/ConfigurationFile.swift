@@ -44,6 +44,11 @@ struct ConfigurationFile {
       guard option.first != "--check" else {
         throw Refusal(path: path, line: index + 1, reason: "'check' starts nothing; give it on the command line")
       }
+      guard option.first != "--" else {
+        // The parser would take all that follows for a filter's words.
+        throw Refusal(
+          path: path, line: index + 1, reason: "there is no name in '\(line)'; give an option and its value")
+      }
       if let reason = Self.refusal(of: option) { throw Refusal(path: path, line: index + 1, reason: reason) }
       arguments += option
     }

@@ -71,10 +71,12 @@ final class ControlServer: Sendable {
       pollfd(fd: accepts ? socket.descriptor : -1, events: Int16(POLLIN), revents: 0),
     ]
     for client in clients { entries.append(pollfd(fd: client.descriptor, events: client.awaited, revents: 0)) }
-    var pause: Int64 = -1
+    // A wake that got no descriptor is not heard: then the stop is looked for.
+    var pause: Int64 = wake.descriptor < 0 ? 1000 : -1
     if let next = (clients.map(\.deadline) + (accepts ? [] : [nextAccept])).min() {
       let isBusy = clients.contains { $0.awaited == 0 }
-      pause = isBusy ? 0 : max(0, next.milliseconds - now.milliseconds)
+      let untilNext = isBusy ? 0 : max(0, next.milliseconds - now.milliseconds)
+      pause = pause < 0 ? untilNext : min(pause, untilNext)
     }
     unsafe poll(&entries, nfds_t(entries.count), Int32(clamping: pause))
     if entries[0].revents != 0 { wake.clear() }

@@ -40,7 +40,7 @@ struct Talkers {
     let milliseconds = UInt64(max(1000, now.milliseconds - record.start.milliseconds))
     let totals = Totals(
       flows: 1, packets: record.packets, octets: record.octets,
-      bitsPerSecond: UInt64(Double(record.octets) * 8000 / Double(milliseconds)))
+      bitsPerSecond: UInt64(saturating: Double(record.octets) * 8000 / Double(milliseconds)))
     guard query.subject != .flow || floor == 0 || measure(totals) > floor else { return }
     for key in query.subject.keys(of: record.key) {
       sums[key, default: Totals()].add(totals)

@@ -57,16 +57,18 @@ struct LossReport {
 
 /// What helps against a loss.
 enum LossAdvice {
-  /// Against packets dropped by the kernel. Threads are no help to a group's, nor without processors for them.
+  /// Against packets dropped by the kernel.
   static func kernelDrops(_ parts: ProbeParts) -> String {
     let isOfInterface = parts.sources.contains { $0.captures && $0.statistics.kernelDrops > 0 }
     return kernelDrops(
-      ofInterface: isOfInterface, threads: parts.configuration.meteringThreads,
-      processors: parts.configuration.processorsForMetering)
+      ofInterface: isOfInterface, threadsEach: parts.configuration.threads,
+      threads: parts.configuration.meteringThreads, processors: parts.configuration.processorsForMetering)
   }
 
-  static func kernelDrops(ofInterface: Bool, threads: Int, processors: Int) -> String {
-    (ofInterface && threads < processors ? "more --threads or " : "") + "a larger --buffer-size may help"
+  /// Threads are no help to a group's packets, nor without processors for them, nor where `--threads` takes no more.
+  static func kernelDrops(ofInterface: Bool, threadsEach: Int, threads: Int, processors: Int) -> String {
+    let mayHaveMore = threadsEach < MeteringOptions.mostThreads && threads < processors
+    return (ofInterface && mayHaveMore ? "more --threads or " : "") + "a larger --buffer-size may help"
   }
 
   static let maxFlows = "a larger --maxflows holds them"

@@ -67,7 +67,7 @@ struct ObjectTree {
       return Int32(people[place.upperBound...].prefix { $0.isWholeNumber }) ?? .max
     }
     let destinations = programs.split(separator: "\n").filter { $0.hasPrefix("sock") }
-      .map { $0.split(separator: " ")[1] }
+      .compactMap { $0.split(separator: " ").dropFirst().first }
     let values: [Value] = [
       .integer(number(behind: "Protocol version ")),
       .integer(number(behind: "Hash: size ")),

@@ -71,6 +71,7 @@ private final class StatisticsReader {
     guard let text = TextFile.read("\(directory)/\(StatisticsWriter.prometheus)"), let place = text.firstRange(of: name)
     else { return nil }
     let seconds = Double(text[place.upperBound...].prefix { $0 != "\n" })
-    return seconds.map { Timestamp(milliseconds: Int64($0 * 1000)) }
+    return seconds.map { Timestamp(milliseconds: Int64(saturating: $0 * 1000)) }
+      .map { min(max($0, Timestamp.plausible.lowerBound), Timestamp.plausible.upperBound) }
   }
 }

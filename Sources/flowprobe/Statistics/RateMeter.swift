@@ -19,7 +19,7 @@ struct RateMeter {
 
     /// Rounded down; 0 of no time.
     func perSecond(times factor: Double = 1) -> UInt64 {
-      milliseconds > 0 ? UInt64(Double(amount) * factor * 1000 / Double(milliseconds)) : 0
+      milliseconds > 0 ? UInt64(saturating: Double(amount) * factor * 1000 / Double(milliseconds)) : 0
     }
   }
 

@@ -72,15 +72,15 @@ struct StyledTable {
 extension Double {
   /// A figure in three or four digits: `9999`, `12.3k`, `202k`, `1.5M`.
   var scaled: String {
-    guard self >= 10_000 else { return "\(Int(self))" }
+    guard self >= 10_000 else { return "\(Int(saturating: self))" }
     var (value, units) = (self / 1000, "kMGTPE"[...])
     while value >= 999.5, units.count > 1 {
       value /= 1000
       units = units.dropFirst()
     }
     let unit = units.first.map(String.init) ?? ""
-    if value >= 99.95 { return "\(Int(value.rounded()))\(unit)" }
-    let tenths = Int((value * 10).rounded())
+    if value >= 99.95 { return "\(Int(saturating: value.rounded()))\(unit)" }
+    let tenths = Int(saturating: (value * 10).rounded())
     return "\(tenths / 10).\(tenths % 10)\(unit)"
   }
 }

@@ -28,14 +28,14 @@ struct TopScreen {
   }
 
   private func total(_ value: (MetricsReading) -> Double) -> StyledRow.Span {
-    StyledRow.Span(text: "\(UInt64(value(reading)))", style: growth(value) > 0 ? .alert : .plain)
+    StyledRow.Span(text: "\(UInt64(saturating: value(reading)))", style: growth(value) > 0 ? .alert : .plain)
   }
 
   // MARK: The program
 
   private var title: StyledRow {
     let version = reading.samples("build_info").first?.labels["version"] ?? ""
-    let up = max(0, now.milliseconds / 1000 - Int64(reading.sum("start_time_seconds")))
+    let up = max(0, now.milliseconds / 1000 - Int64(saturating: max(0, reading.sum("start_time_seconds"))))
     let (minutes, seconds) = ("\(up / 60 % 60 + 100)".dropFirst(), "\(up % 60 + 100)".dropFirst())
     return StyledRow([
       StyledRow.Span(text: "flowprobe \(version)", style: .heading),
@@ -46,8 +46,8 @@ struct TopScreen {
   private var flows: StyledRow {
     let (active, peak) = (reading.sum("active_flows"), reading.sum("active_flows_peak"))
     return StyledRow(
-      "Flows: \(Int(active)) active, \(Int(peak)) at most, \(rate("created_flows_total")) new/s,"
-        + " room for \(Int(reading.sum("active_flows_limit")))")
+      "Flows: \(Int(saturating: active)) active, \(Int(saturating: peak)) at most, \(rate("created_flows_total")) new/s,"
+        + " room for \(Int(saturating: reading.sum("active_flows_limit")))")
   }
 
   private var losses: StyledRow {
