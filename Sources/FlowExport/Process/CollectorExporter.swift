@@ -74,11 +74,15 @@ public final class CollectorExporter: FlowRecordConsumer {
     guard let files = connection.files else { return }
     connection.abandon()
     files.finishUnfinished()
-    reportFiles()
+    reportTrouble()
     publish()
   }
 
-  private func reportFiles() { for event in connection.files?.takeEvents() ?? [] { report(.file(event)) } }
+  private func reportTrouble() {
+    for event in connection.files?.takeEvents() ?? [] { report(.file(event)) }
+    guard let (reason, times) = trouble.take(at: .monotonicClock()) else { return }
+    report(.cannotSend(destination: destination, reason: reason, times: times))
+  }
 
   /// Whether records go to it now: of a member of a group.
   var isInUse: Bool {
@@ -132,10 +136,7 @@ public final class CollectorExporter: FlowRecordConsumer {
     }
     sendTemplates(at: instant)
     sendOptions(at: instant)
-    reportFiles()
-    if let (reason, times) = trouble.take(at: .monotonicClock()) {
-      report(.cannotSend(destination: destination, reason: reason, times: times))
-    }
+    reportTrouble()
   }
 
   private func sendTemplates(at instant: ExportInstant) {
