@@ -130,6 +130,26 @@ struct FileExportTests {
     unsafe rmdir("\(directory.path)/not")
   }
 
+  @Test("what could not be written by the end is told with its reason, though no pass comes any more")
+  func toldAtTheEnd() async {
+    await #expect(processExitsWith: .success) {
+      signal(SIGXFSZ, SIG_IGN)
+      var limit = rlimit(rlim_cur: 5000, rlim_max: 5000)
+      unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+      let test = FileExportTests()
+      let exporter = try test.exporter("f.ipfix")
+      test.pass(exporter, Array(repeating: Sample.tcp, count: 1000))
+      precondition(test.events.list == [], "\(test.events.list)")
+      exporter.finish(within: 0)
+      precondition(test.events.list.count == 1, "\(test.events.list)")
+      precondition(test.events.list[0].contains("/f.ipfix: file too large"), test.events.list[0])
+      let collector = WireCollector(test.directory.messages("f.ipfix"))
+      precondition(collector.problems == [] && collector.flows > 0)
+      precondition(exporter.statistics.sent.flows == collector.flows)
+      precondition(exporter.statistics.lost.flows == 1000 - UInt64(collector.flows))
+    }
+  }
+
   @Test("of a group that keeps to who is there, files get what a disk takes, and another member what it does not")
   func failover() throws {
     let members = try ["not/f.ipfix", "f.ipfix"].map { try ExportDestination("file://\(directory.path)/\($0)") }

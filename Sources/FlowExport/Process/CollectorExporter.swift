@@ -86,11 +86,15 @@ public final class CollectorExporter: FlowRecordConsumer {
     guard let files = connection?.files else { return }
     connection?.abandon()
     files.finishUnfinished()
-    reportFiles()
+    reportTrouble()
     publish()
   }
 
-  private func reportFiles() { for event in connection?.files?.takeEvents() ?? [] { report(.file(event)) } }
+  private func reportTrouble() {
+    for event in connection?.files?.takeEvents() ?? [] { report(.file(event)) }
+    guard let (reason, times) = trouble.take(at: .monotonicClock()) else { return }
+    report(.cannotSend(destination: destination, reason: reason, times: times))
+  }
 
   /// Whether records go to it now: of a member of a group.
   var isInUse: Bool {
@@ -150,10 +154,7 @@ public final class CollectorExporter: FlowRecordConsumer {
     }
     sendTemplates(at: instant)
     sendOptions(at: instant)
-    reportFiles()
-    if let (reason, times) = trouble.take(at: .monotonicClock()) {
-      report(.cannotSend(destination: destination, reason: reason, times: times))
-    }
+    reportTrouble()
   }
 
   private func sendTemplates(at instant: ExportInstant) {
@@ -274,8 +275,7 @@ public final class CollectorExporter: FlowRecordConsumer {
 
   private func tell(_ delivery: Delivery) {
     for event in delivery.takeEvents() { report(event) }
-    guard let (reason, times) = trouble.take(at: .monotonicClock()) else { return }
-    report(.cannotSend(destination: destination, reason: reason, times: times))
+    reportTrouble()
   }
 
   private func handOver(to delivery: Delivery) {
