@@ -29,9 +29,10 @@ let package = Package(
       name: "CNetfilter",
       providers: [.apt(["libnetfilter-conntrack-dev", "libnetfilter-log-dev", "libnfnetlink-dev"])]),
     .systemLibrary(name: "CMicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+    .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
     .target(name: "CShims"),
     .target(name: "FlowMeter", dependencies: ["CPcap", "CShims"], swiftSettings: settings),
-    .target(name: "FlowExport", dependencies: ["CPcap", "CShims", "FlowMeter"], swiftSettings: settings),
+    .target(name: "FlowExport", dependencies: ["COpenSSL", "CPcap", "CShims", "FlowMeter"], swiftSettings: settings),
     // What links the netfilter libraries, which are GPL-2.0-or-later: a module of its own, so that users of the other
     // two need not.
     .target(name: "FlowNetfilter", dependencies: ["CNetfilter", "CShims", "FlowMeter"], swiftSettings: settings),

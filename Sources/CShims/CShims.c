@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -43,6 +44,10 @@ int cshims_get_capabilities(struct __user_cap_data_struct *sets) {
 int cshims_set_capabilities(const struct __user_cap_data_struct *sets) {
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
   return (int)syscall(SYS_capset, &header, sets);
+}
+
+int cshims_rename_no_replace(int directory, const char *from, const char *to) {
+  return renameat2(directory, from, directory, to, RENAME_NOREPLACE);
 }
 
 ssize_t cshims_send_segments(int socket, const void *bytes, size_t length, uint16_t segment) {

@@ -142,7 +142,7 @@ struct Meter: ParsableCommand {
     let configuration = try ProbeConfiguration(self)
     Signals.begin(reloads: configuration.isReloadable)
     if files.check {
-      if Check(configuration, user: service.user).run() { return }
+      if Check(configuration, user: service.user, root: service.chroot).run() { return }
       throw ExitCode.failure
     }
     let table: FlowTable

@@ -161,13 +161,14 @@ def collector_port(line):
 
 
 def meter(text, collector, directory):
-    """flowprobe's line, over the sample."""
-    port = collector_port(text)
-    watches = "tcpdump" in collector.text
-    ready = (lambda: captures() > 0) if watches else (lambda: port in ports())
-    wait_for(lambda: ready() or not collector.is_running(), "the collector does not listen")
-    if not collector.is_running():
-        raise Failure(f"the collector has ended: {collector.said()}")
+    """flowprobe's line, over the sample; without a collector it goes to files."""
+    port = collector_port(text) if collector else None
+    watches = collector and "tcpdump" in collector.text
+    if collector:
+        ready = (lambda: captures() > 0) if watches else (lambda: port in ports())
+        wait_for(lambda: ready() or not collector.is_running(), "the collector does not listen")
+        if not collector.is_running():
+            raise Failure(f"the collector has ended: {collector.said()}")
     before = captures()
     probe = Running(text, os.path.join(directory, "flowprobe.log"))
     wait_for(lambda: captures() > before or not probe.is_running(), "flowprobe does not capture")
@@ -176,7 +177,7 @@ def meter(text, collector, directory):
     probe.stop()
     if "metered 332 packets" not in probe.said():
         raise Failure(f"flowprobe said: {probe.said()}")
-    if not watches:
+    if collector and not watches:
         wait_for(lambda: ports().get(port, 0) == 0, "the collector does not read")
     time.sleep(0.3)         # from the reading to the storing
 
@@ -204,11 +205,14 @@ def perform(path, directory):
             collector = Running(text, os.path.join(directory, "collector.log"))
         elif (kind, word) == ("sh", "flowprobe"):
             meter(text, collector, directory)
-            collector.stop(every=1)
+            if collector:
+                collector.stop(every=1)
         elif (kind, word) == ("sh", "look"):
             looked = shell(text)
             if looked.returncode != 0:
-                yield f"'{text.strip()}' failed: {looked.stderr or looked.stdout}; {collector.said()[-500:]}"
+                yield f"'{text.strip()}' failed: {looked.stderr or looked.stdout}"
+                if collector:
+                    yield collector.said()[-500:]
         elif kind == "text" and looked:
             yield from differences(text, looked.stdout)
             looked = None

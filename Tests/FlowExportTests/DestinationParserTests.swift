@@ -78,7 +78,9 @@ struct DestinationParserTests {
       ("udp://192.0.2.1", "192.0.2.1:2055"), ("udp://192.0.2.1:9995/", "192.0.2.1:9995"),
       ("udp://[2001:db8::1]:4739@[2001:db8::2]%eth0?protocol=9", "[2001:db8::1]:4739@[2001:db8::2]%eth0"),
       ("udp://collector.example/?records=flows", "collector.example:2055"),
-      ("192.0.2.1%eth0?sndbuf=1", "192.0.2.1:2055%eth0"),
+      ("192.0.2.1%eth0?sndbuf=1", "192.0.2.1:2055%eth0"), ("tcp://192.0.2.1", "tcp://192.0.2.1:4739"),
+      ("tls://[2001:db8::1]@2001:db8::2?ca=/etc/ca.pem", "tls://[2001:db8::1]:4740@[2001:db8::2]"),
+      ("tcp://collector.example:4000%eth0/", "tcp://collector.example:4000%eth0"),
     ] {
       #expect(try names(text) == [name])
     }
@@ -116,12 +118,49 @@ struct DestinationParserTests {
     #expect(try configuration("192.0.2.1?filter=tcp[13]%2b1=2").filter?.expression == "tcp[13]+1=2")
   }
 
+  @Test("what TCP and TLS take has parameters of its own, and one address by two ways is two destinations")
+  func acknowledged() throws {
+    let entries = try list(
+      "192.0.2.1:9,tcp://192.0.2.1:9?queue=65536&spool=/a&spool-size=1048576,"
+        + "tls://192.0.2.1:9?ca=/c&cert=/d&key=/e&name=collector.example")
+    #expect(entries.map(\.description) == ["192.0.2.1:9", "tcp://192.0.2.1:9", "tls://192.0.2.1:9"])
+    let (tcp, tls) = (entries[1].destinations[0].configuration, entries[2].destinations[0].configuration)
+    #expect(tcp.delivery.queue == 65_536)
+    #expect(tcp.delivery.spool == "/a")
+    #expect(tcp.delivery.spoolSize == 1_048_576)
+    #expect(tls.tls.authorities == "/c")
+    #expect(tls.tls.certificate == "/d")
+    #expect(tls.tls.key == "/e")
+    #expect(tls.tls.name == "collector.example")
+    #expect(tls.delivery == DeliveryConfiguration())
+  }
+
   @Test("one destination may be read by itself, and no list or group is one")
   func single() throws {
     let destination = try ExportDestination("udp://192.0.2.1?protocol=5")
     #expect(try list("192.0.2.1?protocol=5") == [.destination(destination)])
     #expect(throws: AddressError.self) { try ExportDestination("192.0.2.1,192.0.2.2") }
     #expect(throws: AddressError.self) { try ExportDestination("hash(192.0.2.1)") }
+  }
+
+  @Test("files are a destination, by their path, with rules of their own and no pace")
+  func files() throws {
+    var defaults = ExportConfiguration()
+    defaults.exportRate = 1000
+    let text = "file:///var/lib/flows-%Y%m%d-%H%M.ipfix?rotate=300&size=100M&fsync=5&records=flows"
+    let destination = try ExportDestination(text, defaults: defaults)
+    #expect(destination.target == .file(try FilePattern("/var/lib/flows-%Y%m%d-%H%M.ipfix")))
+    #expect(destination.description == "file:///var/lib/flows-%Y%m%d-%H%M.ipfix")
+    let configuration = destination.configuration
+    #expect(configuration.file.rotation == 300)
+    #expect(configuration.file.size == 104_857_600)
+    #expect(configuration.file.sync == .every(5))
+    #expect(configuration.records == .flows)
+    #expect(configuration.exportRate == 0)
+    #expect(try ExportDestination("file:///f").configuration.file == FileRules())
+    // A list's separators do not count within quotation marks; those of one path are numbered.
+    let listed = try list("file://'/a,b'?records=flows file:///c, file://'/a,b'?records=nat").flatMap(\.destinations)
+    #expect(listed.map(\.description) == ["file:///a,b", "file:///c", "file:///a,b#2"])
   }
 
   @Test("groups hold destinations with parameters of their own, in their order")
@@ -165,7 +204,26 @@ struct DestinationParserTests {
       ("192.0.2.1?filter=%-1", "'%-1' is no percent-encoded"),
       ("192.0.2.1?protocol=9&profile=rfc", "the profile rfc is of IPFIX, and it has NetFlow v9"),
       ("192.0.2.1?protocol=5&records=options", "NetFlow v5 has no options records"),
-      ("tcp://192.0.2.1", "'tcp' is no way to send; write udp://"),
+      ("sctp://192.0.2.1", "'sctp' is no way to send; write udp://, tcp://, tls://"),
+      ("tcp://192.0.2.1?protocol=9", "tcp:// is IPFIX's, and it has NetFlow v9; give protocol=10, or write udp://"),
+      ("tcp://192.0.2.1?refresh-rate=9", "refresh-rate means nothing to tcp://; leave it out; it is for udp://"),
+      ("udp://192.0.2.1?queue=99999", "queue means nothing to udp://; leave it out; it is for tcp://, tls://"),
+      ("tcp://192.0.2.1?ca=/x", "ca means nothing to tcp://; leave it out; it is for tls://"),
+      ("tls://192.0.2.1?ca=x", "'x' cannot be its ca; give a path that begins with /"),
+      ("tls://192.0.2.1?key=/x", "it has a key and no certificate; give the certificate too, with cert=FILE"),
+      ("tcp://192.0.2.1?queue=1", "give a number from 65536 to"), ("tcp://192.0.2.1?spool=.", "a path that begins"),
+      ("tcp://192.0.2.1?spool-size=1048577", "it has a spool-size and no spool"),
+      ("tcp://192.0.2.1?spool=/a tls://192.0.2.1?spool=/a", "another destination has the spool '/a'; give each"),
+      ("192.0.2.1?rotate=5", "rotate means nothing to udp://; leave it out; it is for file://"),
+      ("file:///f?sndbuf=5", "sndbuf means nothing to file://; leave it out; it is for udp://, tcp://, tls://"),
+      ("file:///f?rotate=-1", "'-1' cannot be its rotate; give a number from 0 to 31622400"),
+      ("file:///f?size=1T", "'1T' cannot be its size; give octets, or a number with k, M or G behind it"),
+      ("file:///f?fsync=always", "'always' cannot be its fsync; give never, file, or seconds from 1 to 86400"),
+      ("file:///f?protocol=9", "files are of IPFIX, and it has NetFlow v9; give it protocol=ipfix"),
+      ("file://f", "'f' is no absolute path; write it as file:///var/lib/flowprobe/flows-%Y%m%d-%H%M.ipfix"),
+      ("file:///tmp/", "'/tmp/' names a directory and no file"),
+      ("file://'/a b'", "'/a b' has a space or a control character; give a path without"),
+      ("file:///f-%D", "'%D' in 'f-%D' is no time; give one of %Y %y %m"),
       ("udp://", "'' is neither an IP address nor a host"),
       ("192.0.2.1?records=flows,nat", "it is a kind of records; write records=flows+nat"),
       ("balance(192.0.2.1)", "'balance' is no kind of group; give one of mirror, hash, round-robin, failover"),

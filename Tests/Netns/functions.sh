@@ -44,7 +44,7 @@ fail() { echo "not ok $number $title: $*"; exit 1; }
 skip() { echo "skip $number $title: $*"; exit 77; }
 
 clean_up() {
-    local child namespace
+    local child namespace each
     for child in "${children[@]}"; do kill "$child" 2>/dev/null; done
     for child in "${children[@]}"; do gone "$child" 2 || kill -KILL "$child" 2>/dev/null; done
     for namespace in "${namespaces[@]}"; do
@@ -53,6 +53,7 @@ clean_up() {
         rm -rf "/etc/netns/$namespace"
     done
     rmdir --ignore-fail-on-non-empty /etc/netns 2>/dev/null
+    for each in "${mounts[@]}"; do umount "$each" 2>/dev/null; done
     if [ -n "${KEEP:-}" ]; then echo "$work" >&2; else rm -rf "$work"; fi
 }
 
@@ -121,7 +122,7 @@ interface_index() { # NAMESPACE INTERFACE
 # Starts a program in a namespace: output in $work/NAME.out, messages in $work/NAME.err,
 # its process id in $pid and in pid_of[NAME].
 declare -A pid_of
-declare -a children namespaces
+declare -a children namespaces mounts
 start() { # NAME NAMESPACE COMMAND...
     : >"$work/$1.err"
     ip netns exec "$(netns "$2")" env --default-signal=INT "${@:3}" \
@@ -408,6 +409,30 @@ collected_sums() { # NAME [NFDUMP FILTER]
 }
 sequence_failures() { # NAME
     nfdump -R "$work/$1" -I 2>/dev/null | sed -n 's/^Sequence failures: //p'
+}
+
+# A file system in memory, gone at the end; before a program is started that shall see it.
+disk() { # DIRECTORY [OPTIONS]
+    mkdir -p "$1"
+    mount -t tmpfs ${2:+-o "$2"} none "$1" || skip "no file system can be mounted"
+    mounts+=("$1")
+}
+# What there is in IPFIX files, "PACKETS OCTETS FLOWS", as libfixbuf reads each by itself; what it has to say is in
+# $work/fixbuf.err.
+file_sums() { # FILE...
+    local file
+    : >"$work/fixbuf.err"
+    for file in "$@"; do
+        ipfixDump --in "$file" --data 2>>"$work/fixbuf.err" || echo "ipfixDump cannot read $file" >>"$work/fixbuf.err"
+    done | awk '$2 == "packetDeltaCount" { packets += $NF; flows++ } $2 == "octetDeltaCount" { octets += $NF }
+        END { print packets + 0, octets + 0, flows + 0 }'
+}
+# The same as tshark reads them; what is malformed, or without its template, is no flow.
+file_sums_tshark() { # FILE...
+    local file
+    for file in "$@"; do tshark -r "$file" -V 2>/dev/null; done |
+        awk '/^ +Packets: / { packets += $2; flows++ } /^ +Octets: / { octets += $2 }
+            END { print packets + 0, octets + 0, flows + 0 }'
 }
 
 # A collector that notes when each IPFIX message came: see collector.py.

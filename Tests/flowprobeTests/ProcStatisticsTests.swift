@@ -154,6 +154,21 @@ struct ProcStatisticsTests {
           + " err: sndbuf reached 3, connect 8, cberr 6, other 4"))
   }
 
+  @Test("a destination of files has the one that is written, and how many are complete")
+  func files() {
+    var statistics = StatisticsSample.losses
+    statistics.destinations[0].address = "file:///d/%H.ipfix"
+    statistics.destinations[0].export.files = FileTotals()
+    statistics.destinations[0].export.files?.complete = 7
+    #expect(
+      lines(statistics, StatisticsSample.rates).contains(
+        "sock0: file:///d/%H.ipfix, writing none, complete 7; err: connect 8, other 4"))
+    statistics.destinations[0].export.files?.current = "/d/03.ipfix"
+    #expect(
+      lines(statistics, StatisticsSample.rates).contains(
+        "sock0: file:///d/%H.ipfix, writing /d/03.ipfix, complete 7; err: connect 8, other 4"))
+  }
+
   @Test("NetFlow v9 and v5 have the protocol's line, and disabled NAT events theirs")
   func protocols() {
     var statistics = StatisticsSample.statistics

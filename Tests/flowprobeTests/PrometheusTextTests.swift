@@ -95,6 +95,21 @@ struct PrometheusTextTests {
     #expect(!lines.contains { $0.hasPrefix("flowprobe_nat_") })
   }
 
+  @Test("files are counted of destinations that are files alone")
+  func files() {
+    var statistics = StatisticsSample.statistics
+    #expect(!lines(statistics).contains { $0.contains("_files") })
+    statistics.destinations[1].address = "file:///d/f.ipfix"
+    statistics.destinations[1].export.files = FileTotals()
+    statistics.destinations[1].export.files?.complete = 5
+    statistics.destinations[1].export.files?.unfinished = 1
+    #expect(
+      lines(statistics).filter { $0.hasPrefix("flowprobe_export_") && $0.contains("_files") } == [
+        #"flowprobe_export_files_total{destination="file:///d/f.ipfix"} 5"#,
+        #"flowprobe_export_unfinished_files{destination="file:///d/f.ipfix"} 1"#,
+      ])
+  }
+
   @Test("what a filter did not take, and which member of a group is in use, have metrics of their own")
   func groups() {
     var statistics = StatisticsSample.statistics

@@ -117,6 +117,17 @@ struct SummaryTests {
       ])
   }
 
+  @Test("of a destination that is files their number is told too")
+  func files() throws {
+    var statistics = ExportStatistics()
+    statistics.files = FileTotals()
+    statistics.files?.complete = 5
+    #expect(
+      Summary.lines(statistics, try ExportDestination("file:///d/f.ipfix")) == [
+        "exported to file:///d/f.ipfix: 0 flows, 0 packets, 0 octets in 0 messages and 5 files"
+      ])
+  }
+
   @Test("what did not reach a destination is told by its cause")
   func notExported() {
     var statistics = ExportStatistics()

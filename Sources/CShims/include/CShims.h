@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name and processors, prctl and
-// capset, accept4, the credentials of a socket's peer, sendmmsg, recvmmsg and the ancillary data of UDP_SEGMENT, and
-// constants that are macros. No logic.
+// capset, accept4, the credentials of a socket's peer, renameat2, sendmmsg, recvmmsg and the ancillary data of
+// UDP_SEGMENT, and constants that are macros. No logic.
 
 #pragma once
 
@@ -52,6 +52,9 @@ int cshims_process_control(int option, unsigned long argument);
 /// The calling thread's capability sets, two words each (capget(2), version 3); -1 and errno where that failed.
 int cshims_get_capabilities(struct __user_cap_data_struct *_Nonnull sets);
 int cshims_set_capabilities(const struct __user_cap_data_struct *_Nonnull sets);
+
+/// Renames a file within a directory unless the new name is taken (EEXIST); returns what renameat2 returns.
+int cshims_rename_no_replace(int directory, const char *_Nonnull from, const char *_Nonnull to);
 
 /// MAP_FAILED as an integer, for comparison.
 static inline intptr_t cshims_map_failed(void) { return (intptr_t)MAP_FAILED; }

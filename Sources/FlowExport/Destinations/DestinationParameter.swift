@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A parameter of a destination: `records` and `filter` are its own, the others are what the option of the same name is
-/// for all.
+/// A parameter of a destination. Those of the name of an option are what that is for all; the others are its own.
 enum DestinationParameter: String, CaseIterable {
   case exportProtocol = "protocol"
   case records
@@ -12,6 +11,37 @@ enum DestinationParameter: String, CaseIterable {
   case timeoutRate = "timeout-rate"
   case exportRate = "export-rate"
   case sendBuffer = "sndbuf"
+  case queue
+  case spool
+  case spoolSize = "spool-size"
+  case authorities = "ca"
+  case certificate = "cert"
+  case key
+  case name
+  case rotation = "rotate"
+  case size
+  case sync = "fsync"
+
+  /// The ways to send that it is for.
+  var schemes: [DestinationTarget.Scheme] {
+    switch self {
+    case .exportProtocol, .records, .profile, .filter, .engineID: DestinationTarget.Scheme.allCases
+    case .sendBuffer: [.udp, .tcp, .tls]
+    // A connection loses nothing that would be to repeat, and TCP has a pace of its own; so have files.
+    case .refreshRate, .timeoutRate, .exportRate: [.udp]
+    case .queue, .spool, .spoolSize: [.tcp, .tls]
+    case .authorities, .certificate, .key, .name: [.tls]
+    case .rotation, .size, .sync: [.file]
+    }
+  }
+
+  /// Refuses it where it means nothing.
+  func check(for scheme: DestinationTarget.Scheme) throws(Refusal) {
+    guard !schemes.contains(scheme) else { return }
+    let others = schemes.map(\.prefix).joined(separator: ", ")
+    throw Refusal(
+      reason: "\(rawValue) means nothing to \(scheme.prefix)", advice: "leave it out; it is for \(others)")
+  }
 
   /// Why a value cannot be taken, and what can.
   struct Refusal: Error {
@@ -36,7 +66,24 @@ enum DestinationParameter: String, CaseIterable {
     case .timeoutRate: configuration.timeoutRate = try number(text, ExportConfiguration.timeoutRates)
     case .exportRate: configuration.exportRate = try number(text, ExportConfiguration.exportRates)
     case .sendBuffer: configuration.sendBuffer = try number(text, ExportConfiguration.sendBuffers)
+    case .queue: configuration.delivery.queue = try number(text, DeliveryConfiguration.queues)
+    case .spool: configuration.delivery.spool = try path(text)
+    case .spoolSize: configuration.delivery.spoolSize = try number(text, DeliveryConfiguration.spoolSizes)
+    case .authorities: configuration.tls.authorities = try path(text)
+    case .certificate: configuration.tls.certificate = try path(text)
+    case .key: configuration.tls.key = try path(text)
+    case .name: configuration.tls.name = try checked(text.isEmpty ? nil : text, text, "a host's name or address")
+    case .rotation: configuration.file.rotation = try number(text, FileRules.rotations)
+    case .size:
+      configuration.file.size = try checked(
+        FileRules.octets(text), text, "octets, or a number with k, M or G behind it")
+    case .sync: configuration.file.sync = try checked(FileSync(word: text), text, FileSync.words)
     }
+  }
+
+  /// As a service the program has the root directory as its own: what a relative path means there nobody knows.
+  private func path(_ text: String) throws(Refusal) -> String {
+    try checked(text.hasPrefix("/") && text.utf8.count > 1 ? text : nil, text, "a path that begins with /")
   }
 
   private func checked<Value>(_ value: Value?, _ text: String, _ allowed: String) throws(Refusal) -> Value {
@@ -62,9 +109,35 @@ enum DestinationParameter: String, CaseIterable {
   }
 }
 
-extension ExportConfiguration {
+extension ExportDestination {
   /// What of it does not go together.
   func check() throws(DestinationParameter.Refusal) {
+    try configuration.check()
+    guard !isFiles || configuration.exportProtocol == .ipfix else {
+      throw DestinationParameter.Refusal(
+        reason: "files are of IPFIX, and it has \(configuration.exportProtocol.name)", advice: "give it protocol=ipfix")
+    }
+    guard target.scheme.isAcknowledged else { return }
+    guard configuration.exportProtocol == .ipfix else {
+      throw DestinationParameter.Refusal(
+        reason: "\(target.scheme.prefix) is IPFIX's, and it has \(configuration.exportProtocol.name)",
+        advice: "give protocol=10, or write udp://")
+    }
+    guard configuration.tls.key == nil || configuration.tls.certificate != nil else {
+      throw DestinationParameter.Refusal(
+        reason: "it has a key and no certificate", advice: "give the certificate too, with cert=FILE")
+    }
+    guard configuration.delivery.spoolSize == DeliveryConfiguration().spoolSize || configuration.delivery.spool != nil
+    else {
+      throw DestinationParameter.Refusal(
+        reason: "it has a spool-size and no spool", advice: "give the directory too, with spool=DIRECTORY")
+    }
+  }
+}
+
+extension ExportConfiguration {
+  /// What of it does not go together.
+  fileprivate func check() throws(DestinationParameter.Refusal) {
     guard profile.suits(exportProtocol) else {
       throw DestinationParameter.Refusal(
         reason: "the profile \(profile.rawValue) is of IPFIX, and it has \(exportProtocol.name)",

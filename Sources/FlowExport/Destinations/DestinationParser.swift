@@ -4,7 +4,8 @@
 ///
 ///     list         entries apart by spaces, commas, semicolons, tabs or line ends
 ///     entry        destination, or mode(list) with a mode of ``DestinationGroup/Mode``, or mirror(list)
-///     destination  [udp://]address[:port][@source][%device][?parameter=value&…]
+///     destination  [scheme://]place[?parameter=value&…] with a scheme of ``DestinationTarget/Scheme``; none is udp
+///     place        address[:port][@source][%device], of files an absolute path as ``FilePattern`` has it
 ///
 /// Separators do not count within quotation marks and brackets. A value in quotation marks stands as it is, another is
 /// percent-decoded.
@@ -52,42 +53,76 @@ struct DestinationParser {
 
   func destination(_ text: Substring) throws(AddressError) -> ExportDestination {
     var rest = text
-    var isURL = false
-    if let range = rest.firstRange(of: "://") {
-      guard rest[..<range.lowerBound] == "udp" else {
+    var scheme: DestinationTarget.Scheme?
+    // A value behind the question mark may be a URL too.
+    if let range = rest.prefix(while: { $0 != "?" }).firstRange(of: "://") {
+      scheme = DestinationTarget.Scheme(rawValue: String(rest[..<range.lowerBound]))
+      guard scheme != nil else {
+        let schemes = DestinationTarget.Scheme.allCases.map(\.prefix).joined(separator: ", ")
         throw AddressError(
-          entry: String(text), reason: "'\(rest[..<range.lowerBound])' is no way to send", advice: "write udp://")
+          entry: String(text), reason: "'\(rest[..<range.lowerBound])' is no way to send", advice: "write \(schemes)")
       }
-      (rest, isURL) = (rest[range.upperBound...], true)
+      rest = rest[range.upperBound...]
     }
     // A comma would end the destination whose records they were to be.
-    guard isURL || ExportedRecords(words: String(rest)) == nil else {
+    guard scheme != nil || ExportedRecords(words: String(rest)) == nil else {
       throw AddressError(
         entry: String(text), reason: "it is a kind of records", advice: "write records=flows+nat, or udp://\(text)")
     }
     let mark = rest.firstIndex(of: "?") ?? rest.endIndex
-    var host = rest[..<mark]
-    if isURL, host.last == "/" { host.removeLast() }
-    let address: CollectorAddress
+    let target: DestinationTarget
     do throws(AddressError) {
-      address = try CollectorAddress(String(host))
+      target = try self.target(scheme, rest[..<mark])
     } catch {
       throw AddressError(entry: String(text), reason: error.reason, advice: error.advice)
     }
-    var destination = ExportDestination(address, defaults)
+    var destination = ExportDestination(target, defaults)
+    // A disk has a pace of its own.
+    if target.scheme == .file { destination.configuration.exportRate = 0 }
     do throws(DestinationParameter.Refusal) {
-      try set(rest[mark...].dropFirst(), in: &destination.configuration)
-      try destination.configuration.check()
+      try set(rest[mark...].dropFirst(), in: &destination)
+      try destination.check()
     } catch {
       throw AddressError(entry: String(text), reason: error.reason, advice: error.advice)
     }
     return destination
   }
 
+  /// - Parameter scheme: nil where none was written.
+  private func target(
+    _ scheme: DestinationTarget.Scheme?, _ place: Substring
+  ) throws(AddressError) -> DestinationTarget {
+    // The path of a URL that has none.
+    let place = scheme != nil && scheme != .file && place.last == "/" ? place.dropLast() : place
+    let way = scheme ?? .udp
+    func address() throws(AddressError) -> CollectorAddress {
+      try CollectorAddress(String(place), defaultPort: way.defaultPort)
+    }
+    switch way {
+    case .udp: return .udp(try address())
+    case .tcp: return .tcp(try address())
+    case .tls: return .tls(try address())
+    case .file: return .file(try pattern(place))
+    }
+  }
+
+  /// Nothing of it is percent-decoded: `%` stands for times.
+  private func pattern(_ text: Substring) throws(AddressError) -> FilePattern {
+    var path = text
+    if let quote = path.first, Self.quotes.contains(quote), path.count > 1, path.last == quote {
+      path = path.dropFirst().dropLast()
+    }
+    do throws(FilePattern.Refusal) {
+      return try FilePattern(String(path))
+    } catch {
+      throw AddressError(entry: String(text), reason: error.reason, advice: error.advice)
+    }
+  }
+
   // MARK: Parameters
 
   private func set(
-    _ query: Substring, in configuration: inout ExportConfiguration
+    _ query: Substring, in destination: inout ExportDestination
   ) throws(DestinationParameter.Refusal) {
     var seen: Set<DestinationParameter> = []
     for pair in Self.split(query, at: "&", respectsBrackets: false) ?? [query] {
@@ -102,7 +137,8 @@ struct DestinationParser {
       guard seen.insert(parameter).inserted else {
         throw DestinationParameter.Refusal(reason: "\(key) is given twice", advice: "give it once")
       }
-      try parameter.set(try value(pair[equals...].dropFirst()), in: &configuration)
+      try parameter.check(for: destination.target.scheme)
+      try parameter.set(try value(pair[equals...].dropFirst()), in: &destination.configuration)
     }
   }
 
@@ -168,14 +204,14 @@ struct DestinationParser {
 extension ExportDestination {
   /// Whether the other one is the same but for where it is sent from.
   func isRepeated(by other: ExportDestination) -> Bool {
-    address.host == other.address.host && address.port == other.address.port && configuration == other.configuration
+    target.isRepeated(by: other.target) && configuration == other.configuration
   }
 }
 
 extension DestinationEntry {
   /// Parses lists of destinations: the grammar stands at `DestinationParser`.
   ///
-  /// Of destinations that are the same but for where they are sent from, the first holds. Those of one address that
+  /// Of destinations that are the same but for where they are sent from, the first holds. Those of one target that
   /// differ otherwise are numbered.
   ///
   /// - Parameters:
@@ -191,6 +227,13 @@ extension DestinationEntry {
       for entry in try parser.entries(text[...]) where !list.contains(where: { $0.isRepeated(by: entry) }) {
         list.append(entry)
       }
+    }
+    var spools: Set<String> = []
+    for destination in list.flatMap(\.destinations) {
+      guard let spool = destination.configuration.delivery.spool, !spools.insert(spool).inserted else { continue }
+      throw AddressError(
+        entry: destination.description, reason: "another destination has the spool '\(spool)'",
+        advice: "give each a directory of its own")
     }
     var numbers: [String: Int] = [:]
     return list.map { entry in
@@ -210,8 +253,8 @@ extension DestinationEntry {
 
   private static func numbered(_ destination: ExportDestination, _ numbers: inout [String: Int]) -> ExportDestination {
     var destination = destination
-    numbers[destination.address.description, default: 0] += 1
-    destination.number = numbers[destination.address.description, default: 1]
+    numbers[destination.target.description, default: 0] += 1
+    destination.number = numbers[destination.target.description, default: 1]
     return destination
   }
 }

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A Collector and how it is exported to: `[udp://]address[:port][@source][%device][?parameter=value&…]`.
+/// Where messages go and which: `[udp://]address[:port][@source][%device][?parameter=value&…]` or
+/// `file:///directory/name[?parameter=value&…]`.
 public struct ExportDestination: Hashable, Sendable, CustomStringConvertible {
-  /// Where it is.
-  public var address: CollectorAddress
+  /// Where they go, and by which way.
+  public var target: DestinationTarget
   /// How it is exported to, and what.
   public var configuration: ExportConfiguration
-  /// Tells destinations of one address apart; the first is 1.
+  /// Tells destinations of one target apart; the first is 1.
   public var number = 1
 
   /// A destination by its parts.
+  public init(_ target: DestinationTarget, _ configuration: ExportConfiguration) {
+    (self.target, self.configuration) = (target, configuration)
+  }
+
+  /// A Collector that gets datagrams.
   public init(_ address: CollectorAddress, _ configuration: ExportConfiguration) {
-    (self.address, self.configuration) = (address, configuration)
+    self.init(.udp(address), configuration)
   }
 
   /// Parses a destination as operators write it.
@@ -24,12 +30,15 @@ public struct ExportDestination: Hashable, Sendable, CustomStringConvertible {
     self = try DestinationParser(defaults: defaults).destination(text[...])
   }
 
+  /// Whether it is files that are written.
+  public var isFiles: Bool { target.scheme == .file }
+
   /// The names of the parameters that operators may write.
   public static var parameterNames: [String] { DestinationParameter.allCases.map(\.rawValue) }
 
-  /// What statistics and messages call it: the address, and from the second of the same address on its number:
+  /// What statistics and messages call it: the target, and from the second of the same target on its number:
   /// `192.0.2.1:2055#2`.
-  public var description: String { number > 1 ? "\(address)#\(number)" : "\(address)" }
+  public var description: String { number > 1 ? "\(target)#\(number)" : "\(target)" }
 }
 
 /// Several destinations that share the records.

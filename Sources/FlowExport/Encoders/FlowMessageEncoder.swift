@@ -79,9 +79,13 @@ public final class FlowMessageEncoder {
 
 extension ExportConfiguration {
   /// The encoder of the protocol.
-  func makeEncoder() -> any MessageEncoder {
+  ///
+  /// - Parameter repeatsTemplates: false where what was sent has come, or stays where it is: each template is sent once,
+  ///   then.
+  func makeEncoder(repeatsTemplates: Bool = true) -> any MessageEncoder {
     let templates = TemplateConfiguration(
-      domain: observationDomain, refreshRate: refreshRate, refreshInterval: Int64(timeoutRate) * 60_000,
+      domain: observationDomain, refreshRate: repeatsTemplates ? refreshRate : .max,
+      refreshInterval: repeatsTemplates ? Int64(timeoutRate) * 60_000 : .max,
       natEventCodes: natEventCodes, recordedLabels: recordedLabels, sampling: sampling, rules: profile.rules,
       hasOptions: records.contains(.options))
     return switch exportProtocol {

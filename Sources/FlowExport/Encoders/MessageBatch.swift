@@ -20,6 +20,19 @@ struct MessageBatch: ~Copyable {
     var flows = FlowTotals()
     /// NAT events: the same.
     var events: UInt64 = 0
+    /// Data Records, those of options too: how far the sequence number of IPFIX goes on.
+    var records: UInt32 = 0
+    var role = Role.data
+  }
+
+  /// What a message is to who has to begin anew: a connection to a Collector that has seen none of them.
+  enum Role: Hashable, Sendable {
+    /// Records that are told once.
+    case data
+    /// Templates and nothing else.
+    case templates
+    /// Options records that hold until they are told anew.
+    case description(OptionsKind)
   }
 
   var octets = MessageBuffer(capacity: capacity * longestMessage)
@@ -37,11 +50,14 @@ struct MessageBatch: ~Copyable {
   var isFull: Bool { count >= Self.capacity - Self.reserve }
 
   /// Takes over a complete message.
-  mutating func append(_ message: borrowing MessageBuffer, _ flows: FlowTotals, events: UInt64 = 0) {
+  mutating func append(
+    _ message: borrowing MessageBuffer, _ flows: FlowTotals, events: UInt64 = 0, records: UInt32 = 0,
+    as role: Role = .data
+  ) {
     precondition(count < Self.capacity, "messages were not sent in time")
     octets.append(message)
     lengths.append(UInt16(message.count))
-    contents.append(Contents(flows: flows, events: events))
+    contents.append(Contents(flows: flows, events: events, records: records, role: role))
   }
 
   mutating func removeAll() {

@@ -192,11 +192,12 @@ final class TemplateEncoder: MessageEncoder {
 
   private func endMessage(
     dataRecords: Int = 0, templateRecords: Int = 0, flows: FlowTotals = FlowTotals(), events: UInt64 = 0,
-    at instant: ExportInstant, to batch: inout MessageBatch
+    as role: MessageBatch.Role = .data, at instant: ExportInstant, to batch: inout MessageBatch
   ) {
     format.finish(&message, records: dataRecords + templateRecords)
     sequence &+= format.sequenceStep(dataRecords: dataRecords)
-    batch.append(message, flows, events: events)
+    batch.append(
+      message, flows, events: events, records: UInt32(dataRecords), as: templateRecords > 0 ? .templates : role)
     guard dataRecords > 0 else { return }
     messagesSinceTemplates += 1
     // Ahead of the next data, whichever call that comes with.
@@ -279,7 +280,8 @@ final class TemplateEncoder: MessageEncoder {
         template.encode(record, at: instant, to: &message)
         endSet(set, alignment: format.alignment)
       }
-      endMessage(dataRecords: slice.count, at: instant, to: &batch)
+      endMessage(
+        dataRecords: slice.count, as: kind.isDescription ? .description(kind) : .data, at: instant, to: &batch)
     }
   }
 }

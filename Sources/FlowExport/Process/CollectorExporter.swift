@@ -6,7 +6,7 @@ internal import Synchronization
 /// Exports to one Collector: its own messages, sequence, templates, pace, filter and counters.
 ///
 /// Belongs to the exporting thread; ``statistics`` may be read by any. A Collector that is down costs its messages,
-/// which are counted, and never holds up metering.
+/// which are counted, and never holds up metering. Over TCP and TLS messages wait for it, see ``Delivery``.
 public final class CollectorExporter: FlowRecordConsumer {
   /// Where it sends to, and how.
   public let destination: ExportDestination
@@ -18,9 +18,15 @@ public final class CollectorExporter: FlowRecordConsumer {
   private let selection: RecordSelection?
   private let encoder: any MessageEncoder
   private var batch = MessageBatch()
-  private var connection: CollectorConnection
+  /// Nil where there is a delivery.
+  private var connection: CollectorConnection?
+  /// Nil where messages are sent, and nobody acknowledges them.
+  private let delivery: Delivery?
+  private var courier: Courier
   private var pace: Pace
   private var options: OptionsSchedule
+  /// The sequence number that the file which is written began with; nil once something of it was lost.
+  private var sequenceOfFile: UInt32?
   private var repeatTemplates = false
   /// When the templates are sent next, by the monotonic clock, beside the encoder's own rules; nil: not before those.
   private var nextTemplates: Timestamp? = Timestamp(milliseconds: 0)
@@ -43,15 +49,22 @@ public final class CollectorExporter: FlowRecordConsumer {
     configuration = destination.configuration
     self.context = context
     self.report = report
-    connection = CollectorConnection(destination.address, configuration, number: number, ownSessions: ownSessions)
+    let isAcknowledged = destination.target.scheme.isAcknowledged
+    connection =
+      isAcknowledged
+      ? nil : CollectorConnection(destination.target, configuration, number: number, ownSessions: ownSessions)
+    delivery = isAcknowledged ? Delivery(destination) : nil
+    courier = Courier(number: number, ownSessions: ownSessions)
     selection = configuration.filter.map { RecordSelection($0) }
     pace = Pace(perSecond: configuration.exportRate)
-    encoder = configuration.makeEncoder()
+    encoder = configuration.makeEncoder(repeatsTemplates: !isAcknowledged && !destination.isFiles)
     options = OptionsSchedule(configuration.sampling, configuration.profile.rules)
   }
 
+  deinit { delivery?.finish(within: 0) }
+
   /// What was exported so far; any thread.
-  public var statistics: ExportStatistics { published.withLock { $0 } }
+  public var statistics: ExportStatistics { delivery?.statistics ?? published.withLock { $0 } }
 
   /// The sequence number of the next message. An exporter that follows another one to the same Collector goes on with
   /// its number, since some collectors tell sessions apart by the exporter's address alone. Exporting thread.
@@ -64,7 +77,24 @@ public final class CollectorExporter: FlowRecordConsumer {
   public var onProgress: () -> Void = {}
 
   /// Closes the socket: nothing is exported by this one any more, and its addresses are nobody's. Exporting thread.
-  public func retire() { connection.abandon() }
+  public func retire() {
+    connection?.abandon()
+    finish(within: 0)
+  }
+
+  private func completeFile() {
+    guard let files = connection?.files else { return }
+    connection?.abandon()
+    files.finishUnfinished()
+    reportTrouble()
+    publish()
+  }
+
+  private func reportTrouble() {
+    for event in connection?.files?.takeEvents() ?? [] { report(.file(event)) }
+    guard let (reason, times) = trouble.take(at: .monotonicClock()) else { return }
+    report(.cannotSend(destination: destination, reason: reason, times: times))
+  }
 
   /// Whether records go to it now: of a member of a group.
   var isInUse: Bool {
@@ -74,14 +104,17 @@ public final class CollectorExporter: FlowRecordConsumer {
 
   /// Whether the Collector is not known not to be there: see ``Reachability``.
   var isUsable: Bool {
-    connection.session != nil && reachability.isGood(at: .monotonicClock(), asks: encoder.templateCount > 0)
+    if let delivery { return delivery.isUsable }
+    return connection?.session != nil && reachability.isGood(at: .monotonicClock(), asks: encoder.templateCount > 0)
   }
 
   /// Finds out, ahead of a pass, whether the Collector is there: by what came back to earlier messages, and by templates
   /// with this pass where nothing has been sent for a while.
   func inquire() {
+    // Of a file that is.
+    guard !destination.isFiles else { return }
     let now = Timestamp.monotonicClock()
-    switch connection.session?.takeAnswer() {
+    switch connection?.session?.takeAnswer() {
     case nil: break
     case .refused: noteRefusals(1, "connection refused")
     case .failed(let error):
@@ -94,28 +127,34 @@ public final class CollectorExporter: FlowRecordConsumer {
   // MARK: A pass
 
   public func begin(at instant: ExportInstant) {
-    switch connection.maintain() {
-    case .unchanged: break
+    if let delivery {
+      begin(delivery)
+      sendTemplates(at: instant)
+      return sendOptions(at: instant)
+    }
+    switch connection?.maintain(at: instant.wall(instant.now)) {
+    case nil, .unchanged: break
     case .opened(let movedTo):
       if let movedTo { report(.moved(destination: destination, to: movedTo)) }
+      // A file that is gone has counted nothing.
+      if connection?.files?.hasLeftNothing ?? false, let sequenceOfFile { encoder.sequence = sequenceOfFile }
+      sequenceOfFile = encoder.sequence
       // Whoever listens there now has seen no template and no options.
       nextTemplates = Timestamp(milliseconds: 0)
       options = OptionsSchedule(configuration.sampling, configuration.profile.rules)
-      repeatTemplates = true
+      repeatTemplates = !destination.isFiles
     case .failed(let error):
       counters.failedAttempts += 1
       trouble.note(error.reason)
     }
-    if let path = connection.session?.messageLimit {
+    if let path = connection?.session?.messageLimit {
       let limit = min(configuration.longestMessage, max(path, Self.smallestMessage))
       if limit < encoder.messageLimit { flush(at: instant) }
       encoder.messageLimit = limit
     }
     sendTemplates(at: instant)
     sendOptions(at: instant)
-    if let (reason, times) = trouble.take(at: .monotonicClock()) {
-      report(.cannotSend(destination: destination, reason: reason, times: times))
-    }
+    reportTrouble()
   }
 
   private func sendTemplates(at instant: ExportInstant) {
@@ -148,7 +187,7 @@ public final class CollectorExporter: FlowRecordConsumer {
   private func encode(_ records: borrowing FlowRecordBuffer, at instant: ExportInstant) {
     var next = 0
     while next < records.count {
-      if batch.isFull { send() }
+      if batch.isFull { makeRoom(at: instant) }
       encoder.append(records, from: &next, at: instant, to: &batch, rejected: &counters.notRepresentable)
     }
   }
@@ -158,22 +197,23 @@ public final class CollectorExporter: FlowRecordConsumer {
     let events = selection?.choose(from: events, filtered: &counters.natEvents.filtered) ?? events
     var next = 0
     while next < events.count {
-      if batch.isFull { send() }
+      if batch.isFull { makeRoom(at: instant) }
       encoder.append(
         events, from: &next, at: instant, to: &batch, rejected: &counters.natEvents.notRepresentable)
     }
   }
 
   public func flush(at instant: ExportInstant) {
-    while !encoder.flush(at: instant, to: &batch) { send() }
+    while !encoder.flush(at: instant, to: &batch) { makeRoom(at: instant) }
     send()
   }
 
   private func publish() {
-    counters.isConnected = connection.session != nil
+    counters.isConnected = connection?.session != nil
+    counters.files = connection?.files?.totals
     counters.templates = encoder.templateCount
     counters.pending = encoder.pending
-    let queue = connection.session?.sendQueue ?? SendQueue()
+    let queue = connection?.session?.sendQueue ?? SendQueue()
     (counters.sendBuffer, counters.sendQueue) = (queue.capacity, queue.used)
     published.withLock { $0 = counters }
   }
@@ -193,6 +233,7 @@ public final class CollectorExporter: FlowRecordConsumer {
     record.program = configuration.program
     record.describe(configuration.sampling)
     (record.offered, record.selected) = (context.offered, context.selected)
+    let counters = delivery?.statistics ?? counters
     (record.sentMessages, record.sentRecords) = (counters.messages, counters.sent.flows)
     record.sentOctets = counters.octets
     record.observedFlows = context.observedFlows
@@ -212,13 +253,81 @@ public final class CollectorExporter: FlowRecordConsumer {
     }
   }
 
+  // MARK: Delivery
+
+  /// Reads the files and takes the spool that the destination names, and gets ready to connect: at the start, before the
+  /// program gives rights away, and before a change. Nothing where there are none; a second time it does nothing.
+  ///
+  /// - Parameter isSuccessor: whether another exporter of this process has the spool still, and leaves it soon.
+  /// - Throws: ``DeliveryRefusal``, in words for the operator.
+  public func prepare(isSuccessor: Bool = false) throws(DeliveryRefusal) {
+    if let delivery { try courier.prepare(delivery, isSuccessor: isSuccessor) }
+  }
+
+  private func begin(_ delivery: Delivery) {
+    do throws(DeliveryRefusal) {
+      try courier.start(delivery)
+    } catch {
+      trouble.note(error.description)
+    }
+    tell(delivery)
+  }
+
+  private func tell(_ delivery: Delivery) {
+    for event in delivery.takeEvents() { report(event) }
+    reportTrouble()
+  }
+
+  private func handOver(to delivery: Delivery) {
+    onProgress()
+    counters.templates = encoder.templateCount
+    counters.pending = encoder.pending
+    delivery.take(batch, counters)
+    batch.removeAll()
+  }
+
+  /// Has what waits be delivered, for at most so many milliseconds, beside whatever else goes on; what is left then stays
+  /// in the spool, or is lost. Nothing is exported by this one any more. Exporting thread.
+  public func beginToFinish(within milliseconds: Int64) {
+    // Who never began has nobody to deliver what there is.
+    if let delivery, !courier.hasStarted { begin(delivery) }
+    delivery?.finish(within: milliseconds)
+  }
+
+  /// Delivers what waits while others go on: to a destination that is one no longer. What has a spool goes there at once,
+  /// since another exporter may want it; a file is completed.
+  public func leave() {
+    completeFile()
+    guard courier.hasStarted else { return }
+    beginToFinish(within: configuration.delivery.spool == nil ? Self.leaving : 0)
+  }
+
+  /// Milliseconds.
+  private static let leaving: Int64 = 5000
+
+  /// As ``beginToFinish(within:)``, and waits for the end; completes a file.
+  public func finish(within milliseconds: Int64) {
+    completeFile()
+    guard let delivery, courier.hasStarted else { return }
+    beginToFinish(within: milliseconds)
+    delivery.waitForEnd()
+    tell(delivery)
+  }
+
   // MARK: Sending
 
+  /// Empties the batch; where that filled a file, the next one begins as the first did.
+  private func makeRoom(at instant: ExportInstant) {
+    send()
+    if connection?.isOver(at: instant.wall(instant.now)) ?? false { begin(at: instant) }
+  }
+
   private func send() {
+    if let delivery { return handOver(to: delivery) }
     var next = 0
     while next < batch.count {
-      let chunk = min(batch.count - next, Pace.burst)
-      guard let session = connection.session else {
+      let chunk = min(batch.count - next, pace.chunk)
+      guard let session = connection?.session else {
         lose(next..<batch.count, .connect)
         break
       }
@@ -248,6 +357,7 @@ public final class CollectorExporter: FlowRecordConsumer {
 
   private func lose(_ range: Range<Int>, _ kind: ExportError.Kind) {
     templatesAreMissed()
+    sequenceOfFile = nil
     counters.errors[kind, default: 0] += UInt64(range.count)
     for i in range {
       counters.lost.add(batch.contents[i].flows)
@@ -260,7 +370,7 @@ public final class CollectorExporter: FlowRecordConsumer {
     trouble.note(error.reason)
     templatesAreMissed()
     guard error.kind == .other else { return }
-    connection.abandon()
+    connection?.abandon()
     reachability.noteTrouble(at: .monotonicClock())
   }
 

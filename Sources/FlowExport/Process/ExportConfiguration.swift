@@ -41,6 +41,9 @@ public struct ExportConfiguration: Hashable, Sendable {
   /// What it can be.
   public static let exportRates = 0...1_000_000_000
 
+  /// When files end, where it is files that are exported to.
+  public var file = FileRules()
+
   /// Which numbers stand for NAT events. Default those of RFC 8158.
   public var natEventCodes = NATEventCodes.rfc8158
 
@@ -49,6 +52,12 @@ public struct ExportConfiguration: Hashable, Sendable {
 
   /// How what is exported was chosen, for collectors to know; nil, the default: it is all.
   public var sampling: Sampling?
+
+  /// How messages wait for a Collector over TCP or TLS.
+  public var delivery = DeliveryConfiguration()
+
+  /// What TLS needs to know.
+  public var tls = TLSConfiguration()
 
   /// Name and version of the program, for the options records.
   public var program = "FlowExport"
@@ -86,14 +95,46 @@ public enum ExportEvent: Sendable, CustomStringConvertible {
   case cannotSend(destination: ExportDestination, reason: String, times: Int)
   /// A destination's name now has another address.
   case moved(destination: ExportDestination, to: String)
+  /// A Collector takes messages again.
+  case connected(destination: ExportDestination)
+  /// Messages are lost, with these Flow Records, since they could not wait any more.
+  case lost(destination: ExportDestination, ExportError.Kind, FlowTotals, UInt64)
+  /// Something is to be said of a destination's spool.
+  case spool(destination: ExportDestination, String)
+  /// Of a destination's files.
+  case file(FileEvent)
 
   public var description: String {
     switch self {
     case .cannotSend(let destination, let reason, let times):
-      "cannot send to collector \(destination): \(reason)"
+      "cannot \(destination.isFiles ? "write to" : "send to collector") \(destination): \(reason)"
         + (times > 1 ? " (\(times) times in the last minute)" : "")
+        + (destination.isFiles
+          ? "; flowprobe's user must be able to write to the directory, and there must be room" : "")
     case .moved(let destination, let address):
       "collector \(destination) is at \(address) now"
+    case .connected(let destination): "collector \(destination) takes messages again"
+    case .lost(let destination, let kind, let records, let messages):
+      "lost on the way to collector \(destination): \(records.flows) flows in \(messages) messages, as "
+        + Self.reason(kind, destination.configuration.delivery)
+    case .spool(let destination, let text): "collector \(destination): \(text)"
+    case .file(let event): event.description
     }
+  }
+
+  private static func reason(_ kind: ExportError.Kind, _ delivery: DeliveryConfiguration) -> String {
+    switch kind {
+    case .queueFull:
+      "its queue of \(delivery.queue) octets is full; a larger one (queue=OCTETS) or a spool (spool=DIRECTORY) holds more"
+    case .spoolFull: "its spool of \(delivery.spoolSize) octets is full; a larger one (spool-size=OCTETS) holds more"
+    case .spool: "its spool cannot be written to"
+    case .notDelivered: "there was no time left; a spool (spool=DIRECTORY) keeps them for the next start"
+    case .connect, .bufferFull, .other: "they could not be sent"
+    }
+  }
+
+  /// Whether it tells of a loss for that reason.
+  func isLoss(of kind: ExportError.Kind) -> Bool {
+    if case .lost(_, let other, _, _) = self { other == kind } else { false }
   }
 }

@@ -96,6 +96,15 @@ enum OptionsKind: CaseIterable, Sendable {
     }
   }
 
+  /// Whether it tells what holds until it is told anew, and not what was counted.
+  var isDescription: Bool {
+    switch self {
+    case .sampling, .sampler, .system, .interface, .countSelector, .randomSelector, .packetSelector, .enterpriseElement:
+      true
+    case .meteringStatistics, .meteringReliability, .exportingReliability, .flowSelection, .packetSelection: false
+    }
+  }
+
   func scope(_ rules: FieldRules) -> OptionsScope {
     switch self {
     case .exportingReliability: .exportingProcess

@@ -5,7 +5,7 @@ public import FlowMeter
 /// Where a Collector is and from where it is sent to: `addr[:port][@source-addr][%device]`, as ipt_NETFLOW writes it,
 /// or a DNS name in place of the address.
 public struct CollectorAddress: Hashable, Sendable, CustomStringConvertible {
-  /// A Collector's usual port where none is given; ipt_NETFLOW's too.
+  /// The UDP port where none is given, as with ipt_NETFLOW.
   public static let defaultPort: UInt16 = 2055
 
   /// An address, or a name to look up.
@@ -18,7 +18,7 @@ public struct CollectorAddress: Hashable, Sendable, CustomStringConvertible {
 
   /// Where the Collector is.
   public var host: Host
-  /// Its UDP port.
+  /// Its port.
   public var port: UInt16
   /// The local address to send from.
   public var source: (address: IPAddress, version: IPVersion)? {
@@ -33,7 +33,11 @@ public struct CollectorAddress: Hashable, Sendable, CustomStringConvertible {
   ///
   /// An IPv6 address is one with two colons or more; its brackets may be left out, and then the port is set off by
   /// `.`, `p` or `#`.
-  public init(_ entry: String) throws(AddressError) {
+  ///
+  /// - Parameters:
+  ///   - entry: what the operator wrote.
+  ///   - defaultPort: the port where none is given; default: ``defaultPort``.
+  public init(_ entry: String, defaultPort: UInt16 = Self.defaultPort) throws(AddressError) {
     var rest = Substring(entry)
     if let mark = rest.firstIndex(of: "%") {
       device = String(rest[rest.index(after: mark)...])
@@ -58,7 +62,7 @@ public struct CollectorAddress: Hashable, Sendable, CustomStringConvertible {
       }
       port = number
     } else {
-      port = Self.defaultPort
+      port = defaultPort
     }
     host = try Self.parseHost(hostText, entry)
     if case .address(_, let version) = host, let source, source.version != version {

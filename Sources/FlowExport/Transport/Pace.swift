@@ -18,6 +18,9 @@ struct Pace {
   /// - Parameter perSecond: 0 is without limit.
   init(perSecond: Int) { interval = perSecond > 0 ? max(1, 1_000_000_000 / Int64(perSecond)) : 0 }
 
+  /// How many messages to ask for at a time.
+  var chunk: Int { interval > 0 ? Self.burst : MessageBatch.capacity }
+
   /// Waits until `count` messages may leave.
   mutating func wait(for count: Int) {
     guard interval > 0 else { return }

@@ -2,6 +2,7 @@
 //
 // Unsafe: fills and reads socket address structures; their lengths are those of the families' own types.
 
+package import CShims
 package import FlowMeter
 package import Glibc
 

@@ -63,6 +63,14 @@ public struct ExportError: Error, Hashable, Sendable {
     case bufferFull
     /// Anything else: no route, a firewall, an interface that is gone.
     case other
+    /// TCP and TLS: the queue was full, and there was no spool.
+    case queueFull
+    /// The spool was full.
+    case spoolFull
+    /// The spool could not be written to.
+    case spool
+    /// The time to deliver what waited at the end was over.
+    case notDelivered
   }
 
   /// An error of this kind, with the system's reason.

@@ -27,6 +27,12 @@
   /// What has been written, as a copy.
   var copy: [UInt8] { unsafe Array(UnsafeRawBufferPointer(start: storage, count: count)) }
 
+  /// A part of that, as a copy.
+  func copy(_ range: Range<Int>) -> [UInt8] {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count)
+    return unsafe Array(UnsafeRawBufferPointer(start: storage + range.lowerBound, count: range.count))
+  }
+
   mutating func removeAll() { count = 0 }
 
   /// Takes back everything from `length` on.

@@ -241,16 +241,15 @@
   }
 
   /// Looks whether the sessions changed with every packet that could be one's: a session is told of before its first
-  /// datagram leaves, so none slips through.
+  /// datagram or segment leaves, so none slips through.
   @inline(__always)
   private mutating func isOwn(
     _ packet: UnsafePointer<PacketObservation>, _ sessions: Unmanaged<OwnSessions>
   ) -> Bool {
-    guard unsafe packet.pointee.key.protocol == .udp else { return false }
+    let number = unsafe packet.pointee.key.protocol
+    guard number == .udp || number == .tcp else { return false }
     if unsafe sessions._withUnsafeGuaranteedRef({ $0.version }) != ownVersion { readOwnSessions() }
-    for i in own.indices where unsafe own[i].destinationPort == packet.pointee.key.destinationPort {
-      if unsafe own[i].matches(packet.pointee.key) { return true }
-    }
+    for i in own.indices where unsafe own[i].matches(packet.pointee.key) { return true }
     return false
   }
 

@@ -2,7 +2,7 @@
 
 internal import Synchronization
 
-/// The addresses of one of flowprobe's own Transport Sessions over UDP.
+/// The addresses of one of flowprobe's own Transport Sessions.
 public struct OwnSession: Hashable, Sendable {
   /// The address that it sends from.
   public var source: IPAddress
@@ -14,10 +14,14 @@ public struct OwnSession: Hashable, Sendable {
   public var sourcePort: UInt16
   /// The Collector's port.
   public var destinationPort: UInt16
+  /// Of a connection (TCP) what comes back is the session's too.
+  public var `protocol`: IPProtocol
 
   public init(
-    source: IPAddress, destination: IPAddress, version: IPVersion, sourcePort: UInt16, destinationPort: UInt16
+    source: IPAddress, destination: IPAddress, version: IPVersion, sourcePort: UInt16, destinationPort: UInt16,
+    protocol: IPProtocol = .udp
   ) {
+    self.protocol = `protocol`
     self.source = source
     self.destination = destination
     self.version = version
@@ -26,8 +30,12 @@ public struct OwnSession: Hashable, Sendable {
   }
 
   func matches(_ key: FlowKey) -> Bool {
-    key.destinationPort == destinationPort && key.sourcePort == sourcePort && key.version == version
-      && key.source == source && key.destination == destination
+    guard key.protocol == `protocol`, key.version == version else { return false }
+    if key.destinationPort == destinationPort, key.sourcePort == sourcePort {
+      return key.source == source && key.destination == destination
+    }
+    return `protocol` == .tcp && key.sourcePort == destinationPort && key.destinationPort == sourcePort
+      && key.source == destination && key.destination == source
   }
 }
 

@@ -77,6 +77,13 @@ public struct FlowTotals: Hashable, Sendable {
     packets &+= other.packets
     octets &+= other.octets
   }
+
+  /// Takes others away again, which were added.
+  package mutating func remove(_ other: FlowTotals) {
+    flows &-= other.flows
+    packets &-= other.packets
+    octets &-= other.octets
+  }
 }
 
 /// What one batch of packets did to the table: for who keeps counters of a source.

@@ -15,9 +15,11 @@ struct Check {
 
   /// Who the program is to become; nil: it stays who it is.
   let user: String?
+  /// What is to become the root directory; nil: it stays the one it is.
+  let root: String?
 
-  init(_ configuration: ProbeConfiguration, user: String? = nil) {
-    (self.configuration, self.user) = (configuration, user)
+  init(_ configuration: ProbeConfiguration, user: String? = nil, root: String? = nil) {
+    (self.configuration, self.user, self.root) = (configuration, user, root)
     system = SystemView()
   }
 
@@ -31,7 +33,7 @@ struct Check {
   private var findings: [Finding] {
     var findings = sources
     findings += table
-    findings += configuration.destinations.flatMap { Self.destinations(of: $0) }
+    findings += configuration.destinations.flatMap { destinations(of: $0) }
     findings += protocolFindings
     findings.append(.fact("sampling", configuration.table.sampling?.summary ?? "none"))
     findings += statistics + outlets
@@ -59,22 +61,54 @@ struct Check {
     }
   }
 
-  private static func destinations(of entry: DestinationEntry) -> [Finding] {
-    let findings = entry.destinations.map(destination)
+  private func destinations(of entry: DestinationEntry) -> [Finding] {
+    let findings = entry.destinations.flatMap { [destination($0)] + Self.delivery($0) }
     guard case .group(let group) = entry else { return findings }
     return [.fact("group", group.description)] + findings
   }
 
-  private static func destination(_ destination: ExportDestination) -> Finding {
+  private func destination(_ destination: ExportDestination) -> Finding {
+    if case .file(let pattern) = destination.target { return files(destination, pattern) }
+    guard let address = destination.target.address else { return .fact("destination", "\(destination)") }
     do throws(ExportError) {
-      let path = try CollectorPath(to: destination.address, destination.configuration)
+      let path = try CollectorPath(to: address, destination.configuration)
       var text = "\(destination)"
-      if case .name = destination.address.host { text += ", which is \(path.remote)" }
+      if case .name = address.host { text += ", which is \(path.remote)" }
       text += ": from \(path.local)" + (path.interface.map { " (\($0))" } ?? "")
       if let mtu = path.mtu { text += ", packets of up to \(mtu) octets" }
       return .fact("destination", text)
     } catch {
       return .notice(ExportEvent.cannotSend(destination: destination, reason: error.reason, times: 1).description)
+    }
+  }
+
+  /// By the rights of who the program is to become.
+  private func files(_ destination: ExportDestination, _ pattern: FilePattern) -> Finding {
+    do throws(SystemError) {
+      let account = user.flatMap { try? ServiceUser($0) }
+      let isThere = try Privileges.acting(as: account) { () throws(SystemError) in
+        try DirectoryTree.tryOut((root ?? "") + pattern.directory)
+      }
+      guard isThere else { throw SystemError(code: ENOENT) }
+      let rules = destination.configuration.file
+      let seconds = rules.rotation(of: pattern)
+      let ends = [seconds > 0 ? "every \(seconds) s" : nil, rules.size > 0 ? "at \(rules.size) octets" : nil]
+      let text = ends.compactMap(\.self).joined(separator: " or ")
+      return .fact("destination", "\(destination): \(text.isEmpty ? "one file" : "a new file \(text)")")
+    } catch {
+      return .notice(
+        ExportEvent.cannotSend(destination: destination, reason: error.description, times: 1).description)
+    }
+  }
+
+  /// Whether the files and the directory that it names can be used.
+  private static func delivery(_ destination: ExportDestination) -> [Finding] {
+    do throws(DeliveryRefusal) {
+      try destination.tryOutDelivery()
+      guard let spool = destination.configuration.delivery.spool else { return [] }
+      return [.fact("spool", "\(spool), up to \(destination.configuration.delivery.spoolSize) octets")]
+    } catch {
+      return [.problem(error.description)]
     }
   }
 

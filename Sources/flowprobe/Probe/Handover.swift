@@ -58,6 +58,7 @@ extension Probe {
       Console.say(
         goesOn ? "another way to export to \(collector.destination)" : "no longer exporting to \(collector.destination)"
       )
+      collector.leave()
       Summary.print(collector)
     }
     exporting.table = next.table
@@ -87,9 +88,11 @@ extension ProbeParts {
   fileprivate mutating func replaceDestinations(by next: [EntryExporter]) -> [CollectorExporter] {
     let (before, now) = (collectors, next.flatMap(\.exporters))
     let removed = before.filter { old in !now.contains { $0 === old } }
-    for old in past.collectors { old.retire() }
-    for old in removed {
+    for old in past.collectors {
+      old.retire()
       past.exports.add(old.statistics)
+    }
+    for old in removed {
       // Who never stops changing destinations has the numbering of some begin anew.
       if past.sequences.count >= 1024 { past.sequences = [:] }
       past.sequences[StreamIdentity(old)] = old.sequence

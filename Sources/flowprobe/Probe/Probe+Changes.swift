@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FlowMeter
 internal import Synchronization
 
 /// What an operator changes while the program runs.

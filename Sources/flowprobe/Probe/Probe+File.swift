@@ -47,9 +47,13 @@ extension Probe {
     }
     process.finish()
     exporting.export(at: clock.instant(of: process), everything: true)
+    finishDeliveries()
     // Of a file there is no later chance.
     let parts = parts.withLock { $0 }
-    if parts.table.statistics.lost.flows > 0 || parts.collectors.contains(where: { $0.statistics.lost.flows > 0 }) {
+    let hasLoss = parts.collectors.map(\.statistics).contains {
+      $0.lost.flows > 0 || $0.files?.unfinished ?? 0 > 0
+    }
+    if parts.table.statistics.lost.flows > 0 || hasLoss {
       hasFailed.store(true, ordering: .relaxed)
     }
   }

@@ -78,8 +78,23 @@ extension Probe {
     }
     takeOver()
     exportAndMeasure(at: liveInstant, everything: true)
+    finishDeliveries()
     exportHasEnded.store(true, ordering: .releasing)
   }
+
+  /// Gives what waits for Collectors over TCP and TLS the time that there is at the end, to all at once, and completes
+  /// files.
+  func finishDeliveries() {
+    let parts = parts.withLock { $0 }
+    for collector in parts.collectors { collector.beginToFinish(within: Self.mostDelivering) }
+    for collector in parts.collectors + parts.past.collectors {
+      exportGoesOn()
+      collector.finish(within: Self.mostDelivering)
+    }
+  }
+
+  /// Milliseconds.
+  static let mostDelivering: Int64 = 5000
 
   func tellOfInterfaces() {
     for collector in parts.withLock({ $0.collectors }) { collector.interfacesChanged() }

@@ -32,7 +32,7 @@ extension Probe {
     // From here on nothing is refused.
     let removed = now.sources.filter { old in !opened.sources.contains { $0 === old } }
     let handover = Handover(
-      configuration: next, sources: opened.sources, destinations: makeExporters(next, keeping: now.collectors),
+      configuration: next, sources: opened.sources, destinations: opened.destinations,
       follower: opened.follower, table: opened.table,
       hasOtherSampling: next.table.sampling != now.configuration.table.sampling)
     let keepsTable = opened.table === now.table
@@ -74,6 +74,7 @@ extension Probe {
   /// Opens and starts what `next` has and the probe has not.
   private func open(_ next: ProbeConfiguration, _ now: ProbeParts, _ opened: inout Opened) throws {
     let before = now.configuration
+    opened.destinations = try makeExporters(next, keeping: now.collectors)
     if next.table.isOther(than: before.table) { opened.table = try FlowTable(next.table) }
     if next.exportsNATEvents != before.exportsNATEvents || next.followsConnections != before.followsConnections {
       opened.follower = next.followsConnections ? try ConnectionFollower(next, clock: clock) : nil
@@ -107,6 +108,7 @@ extension Probe {
     /// In the configuration's order; those of before among them.
     var sources: [MeteredSource] = []
     var new: [MeteredSource] = []
+    var destinations: [EntryExporter] = []
 
     func isNew(_ source: MeteredSource) -> Bool { new.contains { $0 === source } }
 

@@ -22,7 +22,7 @@ extension Probe {
           address: $0.destination.description, group: destination.group?.description, export: $0.statistics)
       }
     }
-    statistics.pastExports = parts.past.exports
+    statistics.pastExports = parts.past.collectors.reduce(into: parts.past.exports) { $0.add($1.statistics) }
     statistics.pass = lastPass.withLock { $0 }
     statistics.table = parts.tableStatistics
     statistics.peak = peak.value

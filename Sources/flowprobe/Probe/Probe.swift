@@ -43,12 +43,12 @@ final class Probe: @unchecked Sendable {
   let pulse = ThreadPulse(name: "export")
 
   /// Opens the sources; a Collector that cannot be reached is no error.
-  init(_ configuration: ProbeConfiguration, _ table: FlowTable, _ outlets: ProbeOutlets) throws(CaptureError) {
+  init(_ configuration: ProbeConfiguration, _ table: FlowTable, _ outlets: ProbeOutlets) throws {
     self.outlets = outlets
     exporting = ExportingProcess(table: table)
     parts = Mutex(ProbeParts(configuration: configuration, table: table))
     // A destination's name may take a while to look up: before the first packet is captured.
-    let destinations = makeExporters(configuration, keeping: [])
+    let destinations = try makeExporters(configuration, keeping: [])
     let sources: [MeteredSource]
     var follower: ConnectionFollower?
     switch configuration.source {
@@ -106,8 +106,12 @@ final class Probe: @unchecked Sendable {
   }
 
   /// The exporters to the configuration's destinations; of those in `known` the ones that are the same stay.
-  func makeExporters(_ configuration: ProbeConfiguration, keeping known: [CollectorExporter]) -> [EntryExporter] {
-    configuration.destinations.map { entry in
+  ///
+  /// - Throws: what makes one of them impossible: its files, its spool.
+  func makeExporters(
+    _ configuration: ProbeConfiguration, keeping known: [CollectorExporter]
+  ) throws(DeliveryRefusal) -> [EntryExporter] {
+    let entries = configuration.destinations.map { entry in
       EntryExporter(entry) { destination in
         if let same = known.first(where: { $0.destination == destination }) { return same }
         let exporter = CollectorExporter(
@@ -117,6 +121,12 @@ final class Probe: @unchecked Sendable {
         return exporter
       }
     }
+    for exporter in entries.flatMap(\.exporters) {
+      let spool = exporter.destination.configuration.delivery.spool
+      let isSuccessor = spool != nil && known.contains { $0.destination.configuration.delivery.spool == spool }
+      try exporter.prepare(isSuccessor: isSuccessor)
+    }
+    return entries
   }
 
   /// Says so to who watches: on the exporting thread.

@@ -86,6 +86,7 @@ struct ProbeConfiguration {
     self.export = export.configuration(readsFile: metering.read != nil)
     self.export.sampling = sampling
     self.export.recordedLabels = metering.mpls
+    self.export.delivery.waitsForRoom = metering.read != nil
     self.export.natEventCodes = netfilter.natevents ?? .rfc8158
     destinations = try export.destinations(self.export)
     printsJSON = options.output.json
@@ -102,6 +103,9 @@ struct ProbeConfiguration {
 
 extension ProbeConfiguration {
   var isLive: Bool { if case .live = source { true } else { false } }
+
+  /// The destinations' spools.
+  var spools: [String] { destinations.flatMap(\.destinations).compactMap(\.configuration.delivery.spool) }
 
   /// Whether conntrack is asked for translations.
   var followsConnections: Bool { exportsNATEvents || completesRecords }

@@ -62,13 +62,13 @@ struct ProbeParts: @unchecked Sendable {
 
 /// What a collector tells streams of messages apart by.
 struct StreamIdentity: Hashable {
-  private let destination: CollectorAddress
+  private let target: DestinationTarget
   private let number: Int
   private let exportProtocol: ExportProtocol
   private let observationDomain: UInt32
 
   init(_ collector: CollectorExporter) {
-    (destination, number) = (collector.destination.address, collector.destination.number)
+    (target, number) = (collector.destination.target, collector.destination.number)
     exportProtocol = collector.destination.configuration.exportProtocol
     observationDomain = collector.destination.configuration.observationDomain
   }

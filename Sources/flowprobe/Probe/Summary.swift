@@ -97,7 +97,8 @@ enum Summary {
   }
 
   static func lines(_ export: ExportStatistics, _ destination: ExportDestination) -> [String] {
-    var lines = ["exported to \(destination): \(text(export.sent)) in \(export.messages) messages"]
+    let files = export.files.map { " and \($0.complete) files" } ?? ""
+    var lines = ["exported to \(destination): \(text(export.sent)) in \(export.messages) messages\(files)"]
     if export.filtered.flows > 0 {
       lines.append("filtered out for \(destination): \(text(export.filtered))")
     }
@@ -117,9 +118,27 @@ enum Summary {
           + (events.filtered > 0 ? ", \(events.filtered) filtered out" : "")
           + (events.notRepresentable > 0 ? ", \(events.notRepresentable) of IPv6, which NetFlow v5 cannot carry" : ""))
     }
+    if let delivery = export.delivery { lines += self.lines(delivery, destination) }
     if export.refusals > 0 {
       lines.append(
         "refused by \(destination): \(export.refusals) answers that nobody listens there, or there is no way")
+    }
+    return lines
+  }
+
+  /// Of what is acknowledged.
+  private static func lines(_ delivery: DeliveryStatistics, _ destination: ExportDestination) -> [String] {
+    var lines: [String] = []
+    if delivery.resentMessages > 0 {
+      lines.append(
+        "sent once more to \(destination): \(delivery.resentMessages) messages, as the connection broke"
+          + " (\(delivery.connections) connections in all)")
+    }
+    if delivery.queued.flows > 0 { lines.append("still on the way to \(destination): \(text(delivery.queued))") }
+    if let spool = delivery.spool, spool.written.flows + spool.found.flows > 0 {
+      lines.append(
+        "spool of \(destination): \(spool.found.flows) flows found, \(spool.written.flows) written,"
+          + " \(spool.sent.flows) sent from it, \(spool.waiting.flows) wait in it")
     }
     return lines
   }

@@ -29,6 +29,27 @@ enum Privileges {
     guard unsafe chroot(directory) == 0, unsafe chdir("/") == 0 else { throw .root(directory, .last) }
   }
 
+  /// Does something with another user's rights to files, and has one's own again behind it.
+  ///
+  /// - Parameter account: nil: with one's own.
+  static func acting<Value>(
+    as account: ServiceUser?, _ body: () throws(SystemError) -> Value
+  ) throws(SystemError) -> Value {
+    guard let account else { return try body() }
+    var groups = [gid_t](repeating: 0, count: Int(max(0, getgroups(0, nil))))
+    unsafe getgroups(Int32(groups.count), &groups)
+    let (user, group) = (geteuid(), getegid())
+    defer {
+      seteuid(user)
+      setegid(group)
+      unsafe setgroups(groups.count, groups)
+    }
+    guard unsafe setgroups(account.groups.count, account.groups) == 0, setegid(account.group) == 0,
+      seteuid(account.user) == 0
+    else { throw .last }
+    return try body()
+  }
+
   /// Becomes another user, for good.
   ///
   /// - Parameter capabilities: a bit each; those of them that the process has stay.

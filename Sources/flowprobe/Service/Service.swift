@@ -21,12 +21,14 @@ struct Service: ~Copyable {
   /// Once the sources are open, before the threads that use them: enters the root directory and becomes the user, whose
   /// the statistics directory and the control socket are then.
   func confine(_ configuration: ProbeConfiguration, _ outlets: ProbeOutlets) throws(ServiceError) {
+    // They are open already, wherever the root directory is then.
+    if let account { for directory in configuration.spools { try Self.hand(directory, to: account) } }
     if let root {
       // Read from the program's own file.
       _ = ProgramFile.fingerprint
       try Privileges.enter(root)
       // The system's resolver reads its settings again when they have changed, and by then they are those in here.
-      let hosts = configuration.destinations.flatMap(\.destinations).map(\.address.host)
+      let hosts = configuration.destinations.flatMap(\.destinations).compactMap(\.target.address?.host)
       for case .name(let name) in hosts where TextFile.read("/etc/resolv.conf") == nil {
         throw .noResolver(root: root, name: name)
       }
@@ -35,6 +37,14 @@ struct Service: ~Copyable {
     if let directory = configuration.statisticsDirectory { try StatisticsFiles.hand(directory, to: account) }
     outlets.handControl(to: account)
     try Privileges.drop(to: account, keeping: configuration.isLive ? Privileges.ofSources : 0)
+  }
+
+  private static func hand(_ spool: String, to account: ServiceUser) throws(ServiceError) {
+    do throws(SystemError) {
+      try ExportDestination.handSpool(spool, user: account.user, group: account.group)
+    } catch {
+      throw .spool(spool, user: account.name, error)
+    }
   }
 
   /// The process has nothing more to do.

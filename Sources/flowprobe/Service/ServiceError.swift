@@ -15,6 +15,7 @@ enum ServiceError: Error, Hashable, CustomStringConvertible {
   /// By another flowprobe; its process, where the file says so.
   case running(String, process: String?)
   case statistics(String, user: String, SystemError)
+  case spool(String, user: String, SystemError)
 
   var description: String {
     switch self {
@@ -34,6 +35,8 @@ enum ServiceError: Error, Hashable, CustomStringConvertible {
     case .running(let path, let process):
       "cannot lock '\(path)': flowprobe runs already\(process.map { ", as process \($0)" } ?? ""); stop it, or give"
         + " another file with --pidfile"
+    case .spool(let directory, let user, let error):
+      "cannot hand spool '\(directory)' to user '\(user)': \(error); give another directory with spool=DIRECTORY"
     case .statistics(let directory, let user, let error):
       "cannot hand '\(directory)' to user '\(user)': \(error); give another directory with --stat-dir, or --no-stat"
     }

@@ -145,6 +145,13 @@ extension MeteringStatistics {
   }
 }
 
+extension ExportStatistics {
+  /// Messages that were lost for reasons that ipt_NETFLOW has no figure for.
+  var otherErrors: UInt64 {
+    failedMessages &- errors[.connect, default: 0] &- errors[.bufferFull, default: 0]
+  }
+}
+
 extension FlowTotals {
   func less(_ other: FlowTotals) -> FlowTotals {
     FlowTotals(

@@ -144,11 +144,25 @@ enum ProcStatistics {
         let export = destination.export
         guard export.isConnected else {
           return "sock\(place): \(destination.address) unconnected (\(export.failedAttempts) attempts)."
+            + waiting(export.delivery)
+        }
+        if let files = export.files {
+          return "sock\(place): \(destination.address), writing \(files.current ?? "none"), complete \(files.complete);"
+            + " err: connect \(export.failedAttempts), other \(export.errors[.other, default: 0])"
         }
         return "sock\(place): \(destination.address), sndbuf \(export.sendBuffer), filled \(export.sendQueue),"
           + " peak \(export.sendQueuePeak); err: sndbuf reached \(export.errors[.bufferFull, default: 0]),"
-          + " connect \(export.failedAttempts), cberr \(export.refusals), other \(export.errors[.other, default: 0])"
+          + " connect \(export.failedAttempts), cberr \(export.refusals), other \(export.otherErrors)"
+          + waiting(export.delivery)
       }
+  }
+
+  /// Of a destination whose Collector acknowledges, which the original has none of.
+  private static func waiting(_ delivery: DeliveryStatistics?) -> String {
+    guard let delivery else { return "" }
+    let queue = " queue \(delivery.queueOctets) of \(delivery.queueCapacity), resent \(delivery.resentMessages) pkts"
+    guard let spool = delivery.spool else { return queue }
+    return queue + "; spool \(spool.octets >> 10) of \(spool.capacity >> 10) K, \(spool.waiting.flows) flows"
   }
 }
 

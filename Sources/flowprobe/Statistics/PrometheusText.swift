@@ -21,11 +21,11 @@ struct PrometheusText {
 
   // MARK: The format
 
-  private enum Kind: String { case counter, gauge }
-  private typealias Labels = [(name: String, value: String)]
+  enum Kind: String { case counter, gauge }
+  typealias Labels = [(name: String, value: String)]
 
   /// One metric: its samples with their labels.
-  private mutating func add(
+  mutating func add(
     _ name: String, _ kind: Kind, _ help: String, _ samples: [(labels: Labels, value: String)]
   ) {
     guard !samples.isEmpty else { return }
@@ -135,16 +135,18 @@ struct PrometheusText {
 
   private mutating func addExport(_ statistics: ProbeStatistics) {
     let all = statistics.destinations
-    add("export_connected", .gauge, "Whether there is a socket.", all) { $0.isConnected ? 1 : 0 }
+    add("export_connected", .gauge, "Whether there is a socket, or a file that is written.", all) {
+      $0.isConnected ? 1 : 0
+    }
     add("export_messages_total", .counter, "Messages sent.", all) { $0.messages }
-    add("export_bytes_total", .counter, "Octets of those, without UDP and IP headers.", all) { $0.octets }
+    add("export_bytes_total", .counter, "Octets of those, without headers below IPFIX or NetFlow.", all) { $0.octets }
     add("export_flows_total", .counter, "Flow records sent.", all) { $0.sent.flows }
     add("export_flow_packets_total", .counter, "Packets that those had counted.", all) { $0.sent.packets }
     add("export_flow_bytes_total", .counter, "IP octets that those had counted.", all) { $0.sent.octets }
     let reasons: [(ExportError.Kind, String)] = ExportError.Kind.allCases.map { ($0, Self.snakeCase($0.rawValue)) }
     add(
       "export_lost_messages_total", .counter,
-      "Messages that could not be sent: no connection, the send buffer stayed full, or the network's reason.",
+      "Messages that could not be sent, or could not wait: by what was in the way.",
       all.flatMap { destination in
         reasons.map {
           (
@@ -172,11 +174,22 @@ struct PrometheusText {
           ([("destination", destination.address), ("group", $0)], destination.export.isInUse ? "1" : "0")
         }
       })
-    add("export_failed_connects_total", .counter, "Attempts to open a socket that failed.", all) { $0.failedAttempts }
+    add("export_failed_connects_total", .counter, "Attempts to open a socket or a file that failed.", all) {
+      $0.failedAttempts
+    }
     add("export_templates", .gauge, "Templates announced.", all) { $0.templates }
     add("export_send_buffer_bytes", .gauge, "The socket's send buffer.", all) { $0.sendBuffer }
     add("export_send_queue_bytes", .gauge, "What of it is in use.", all) { $0.sendQueue }
     add("export_send_queue_peak_bytes", .gauge, "The most that was in use.", all) { $0.sendQueuePeak }
+    let files = all.filter { $0.export.files != nil }
+    add("export_files_total", .counter, "Files that are complete.", files) { $0.files?.complete ?? 0 }
+    add("export_unfinished_files", .gauge, "Files that could not be completed, and are hidden.", files) {
+      $0.files?.unfinished ?? 0
+    }
+    add("export_pending_flows", .gauge, "Flow records on the way: in unfinished messages, queue and spool.", all) {
+      $0.pending.flows
+    }
+    addDelivery(all)
     guard statistics.exportsNATEvents else { return }
     add("export_nat_events_total", .counter, "NAT events sent.", all) { $0.natEvents.sent }
     add("export_lost_nat_events_total", .counter, "NAT events whose message could not be sent.", all) {

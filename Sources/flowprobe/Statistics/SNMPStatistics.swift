@@ -42,7 +42,7 @@ enum SNMPStatistics {
       let export = destination.export
       lines.append(
         "sock\(place) \(destination.address) \(export.isConnected ? 1 : 0) \(export.failedAttempts)"
-          + " \(export.errors[.bufferFull, default: 0]) \(export.refusals) \(export.errors[.other, default: 0])"
+          + " \(export.errors[.bufferFull, default: 0]) \(export.refusals) \(export.otherErrors)"
           + " \(export.sendBuffer) \(export.sendQueue) \(export.sendQueuePeak)")
     }
     lines.append(line("sndbufPeak", statistics.destinations.map(\.export.sendQueuePeak).max() ?? 0))

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowMeter
+internal import Synchronization
+
+/// Gets messages to a Collector over TCP or TLS, on a thread of its own: who exports hands them over and never waits.
+///
+/// Shared by the exporting thread and the one that delivers; the lock is held for a few lines, and covers all figures, so
+/// that they are of one moment. A message is the exporter's until it is handed over, then this one's until the Collector has
+/// acknowledged it, or it is lost.
+final class Delivery: Sendable {
+  struct State {
+    /// What the exporter counted.
+    var exporter = ExportStatistics()
+    /// What was counted here: nothing of the same.
+    var counted = ExportStatistics()
+    var delivery = DeliveryStatistics()
+    /// Handed over, and not taken by the thread that delivers.
+    var inbox: [QueuedMessage] = []
+    var inboxOctets = 0
+    /// Octets of messages that wait in the thread's memory.
+    var windowOctets = 0
+    var events: [ExportEvent] = []
+    var finish: Finish?
+    var hasEnded = false
+
+    /// Until when what waits is to be delivered.
+    struct Finish {
+      var until: Timestamp
+      /// Whether the time begins anew with each acknowledgement.
+      var isPatient: Bool
+    }
+  }
+
+  let target: DestinationTarget
+  let destination: ExportDestination
+  let configuration: DeliveryConfiguration
+  private let state: Mutex<State>
+  /// The thread that delivers waits for it.
+  let wake = WakeUp()
+  /// Who exports waits for it: room, or the end.
+  private let progress = WakeUp()
+  /// Whether it waited in vain for room; of the exporting thread.
+  private let isImpatient = Atomic<Bool>(false)
+
+  /// How long to wait for room, while nothing is acknowledged. Milliseconds.
+  private static let patience: Int64 = 5000
+
+  init(_ destination: ExportDestination) {
+    (self.destination, target) = (destination, destination.target)
+    configuration = destination.configuration.delivery
+    var state = State()
+    state.delivery.queueCapacity = configuration.queue
+    if configuration.spool != nil {
+      state.delivery.spool = SpoolStatistics()
+      state.delivery.spool?.capacity = configuration.spoolSize
+    }
+    self.state = Mutex(state)
+  }
+
+  // MARK: For who exports
+
+  /// All figures at one moment. Any thread.
+  var statistics: ExportStatistics {
+    state.withLock { state in
+      var all = state.exporter
+      all.add(state.counted)
+      all.isConnected = state.counted.isConnected
+      (all.sendBuffer, all.sendQueue) = (state.counted.sendBuffer, state.counted.sendQueue)
+      all.sendQueuePeak = state.counted.sendQueuePeak
+      all.pending.add(state.delivery.queued)
+      if let spool = state.delivery.spool { all.pending.add(spool.waiting) }
+      all.natEvents.pending += state.delivery.queuedEvents + (state.delivery.spool?.waitingEvents ?? 0)
+      all.delivery = state.delivery
+      all.delivery?.queueOctets = state.inboxOctets + state.windowOctets
+      return all
+    }
+  }
+
+  /// Takes messages over, with what the exporter has counted when they are no longer its own. Those that the queue has no
+  /// room for are lost; templates are few, and always taken.
+  func take(_ batch: borrowing MessageBatch, _ exporter: ExportStatistics) {
+    var messages: [QueuedMessage] = []
+    batch.forEach { messages.append($0) }
+    if configuration.waitsForRoom { waitForRoom(messages.reduce(0) { $0 + $1.octets.count }) }
+    var lost = ExportStatistics()
+    state.withLock { state in
+      state.exporter = exporter
+      for message in messages {
+        guard message.contents.role == .templates || hasRoom(message.octets.count, state) else {
+          lost.lose(message.contents, .queueFull)
+          continue
+        }
+        state.delivery.queue(message.contents)
+        state.inbox.append(message)
+        state.inboxOctets += message.octets.count
+      }
+      state.delivery.queuePeak = max(state.delivery.queuePeak, state.inboxOctets + state.windowOctets)
+      state.counted.add(lost)
+      if lost.failedMessages > 0 {
+        state.note(.lost(destination: destination, .queueFull, lost.lost, lost.failedMessages))
+      }
+    }
+    wake.call()
+  }
+
+  private func hasRoom(_ octets: Int, _ state: State) -> Bool {
+    state.inboxOctets + state.windowOctets + octets <= configuration.queue
+  }
+
+  private func waitForRoom(_ octets: Int) {
+    var (known, end) = (UInt64(0), Timestamp.monotonicClock().advanced(byMilliseconds: Self.patience))
+    while true {
+      let (hasRoom, delivered) = state.withLock { (self.hasRoom(octets, $0) || $0.hasEnded, $0.counted.messages) }
+      if hasRoom { return isImpatient.store(false, ordering: .relaxed) }
+      if isImpatient.load(ordering: .relaxed), delivered == known || known == 0 { return }
+      let now = Timestamp.monotonicClock()
+      if delivered != known { (known, end) = (delivered, now.advanced(byMilliseconds: Self.patience)) }
+      if now >= end { return isImpatient.store(true, ordering: .relaxed) }
+      progress.wait(.milliseconds(100))
+    }
+  }
+
+  /// Whether the Collector is not known not to be there: there is a connection, or nobody has tried yet.
+  var isUsable: Bool {
+    state.withLock { $0.counted.isConnected || $0.counted.failedAttempts == 0 && $0.delivery.connections == 0 }
+  }
+
+  /// What an operator wants to hear of, since the last call.
+  func takeEvents() -> [ExportEvent] {
+    state.withLock { state in
+      defer { state.events = [] }
+      return state.events
+    }
+  }
+
+  /// Has the thread end once everything is delivered, or after that many milliseconds; see ``waitForEnd()``. Of several
+  /// calls the one that ends it first holds.
+  func finish(within milliseconds: Int64) {
+    let until = Timestamp.monotonicClock().advanced(byMilliseconds: milliseconds)
+    state.withLock { state in
+      if let finish = state.finish, finish.until <= until { return }
+      state.finish = State.Finish(until: until, isPatient: configuration.waitsForRoom && milliseconds > 0)
+    }
+    wake.call()
+  }
+
+  func waitForEnd() {
+    while !state.withLock({ $0.hasEnded }) { progress.wait(.milliseconds(100)) }
+  }
+
+  // MARK: For who delivers
+
+  func takeInbox() -> (messages: [QueuedMessage], finish: State.Finish?) {
+    state.withLock { state in
+      defer {
+        state.windowOctets += state.inboxOctets
+        (state.inbox, state.inboxOctets) = ([], 0)
+      }
+      return (state.inbox, state.finish)
+    }
+  }
+
+  /// Changes the figures.
+  func count(_ change: (inout State) -> Void) { state.withLock { change(&$0) } }
+
+  /// Says that there may be room.
+  func haveProgress() { progress.call() }
+
+  func end() {
+    state.withLock { $0.hasEnded = true }
+    progress.call()
+  }
+}
+
+extension Delivery.State {
+  /// What an operator is to hear of, once nobody has taken what was to be heard before: the list is short.
+  mutating func note(_ event: ExportEvent) {
+    if case .lost(_, let kind, let records, let messages) = event,
+      let place = events.firstIndex(where: { $0.isLoss(of: kind) }),
+      case .lost(let destination, _, var earlier, let count) = events[place]
+    {
+      earlier.add(records)
+      events[place] = .lost(destination: destination, kind, earlier, count + messages)
+    } else if events.count < 64 {
+      events.append(event)
+    }
+  }
+}
+
+extension DeliveryStatistics {
+  mutating func queue(_ contents: MessageBatch.Contents) {
+    queued.add(contents.flows)
+    queuedEvents += contents.events
+  }
+
+  mutating func unqueue(_ contents: MessageBatch.Contents) {
+    queued.remove(contents.flows)
+    queuedEvents -= contents.events
+  }
+}
+
+extension SpoolStatistics {
+  mutating func put(_ contents: MessageBatch.Contents) {
+    waiting.add(contents.flows)
+    waitingEvents += contents.events
+  }
+
+  mutating func take(_ contents: MessageBatch.Contents) {
+    waiting.remove(contents.flows)
+    waitingEvents -= contents.events
+  }
+}
+
+extension ExportStatistics {
+  /// A message that no one will have.
+  mutating func lose(_ contents: MessageBatch.Contents, _ kind: ExportError.Kind) {
+    errors[kind, default: 0] += 1
+    lost.add(contents.flows)
+    natEvents.lost += contents.events
+  }
+}

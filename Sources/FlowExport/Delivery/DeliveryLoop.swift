@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowMeter
+internal import Glibc
+
+/// What the thread of a ``Delivery`` does: keeps a connection to the Collector, sends what waits, takes note of what was
+/// acknowledged, and brings to disk what has no room.
+///
+/// Belongs to that thread.
+final class DeliveryLoop {
+  let delivery: Delivery
+  let configuration: DeliveryConfiguration
+  let limit: Int
+  /// Nil where there is none, or where another exporter has it still.
+  var spool: Spool?
+  let current: OutgoingStream
+  /// What earlier runs have left, a stream each: their templates are others.
+  var earlier: [OutgoingStream] = []
+  var hasLookedForEarlier = false
+  /// When writing to the spool is tried again.
+  var nextSpooling = Timestamp(milliseconds: 0)
+  /// Since when there is no connection.
+  var unconnectedSince = Timestamp.monotonicClock()
+  var spoolTrouble = TroubleReport()
+
+  private let path: CollectorAttempts
+  private let sendBuffer: Int
+  private var connection: StreamConnection?
+  private var attemptEnds = Timestamp(milliseconds: 0)
+  private var connectedAt = Timestamp(milliseconds: 0)
+  private var nextAttempt = Timestamp(milliseconds: 0)
+  private var retry = RetryDelay()
+  private var trouble = TroubleReport()
+  private var hasTrouble = false
+  /// Octets that the connection is to write next.
+  private var staged: [UInt8] = []
+  private var stagedStart = 0
+  private var writtenOctets: UInt64 = 0
+  private var servesEarlier = false
+  /// Nothing more is sent: what was is to be acknowledged until then.
+  private var endsBy: Timestamp?
+  private var hasEndedSending = false
+  private var finish: Delivery.State.Finish?
+
+  /// How long a connection may take to come to be. Milliseconds.
+  private static let attempt: Int64 = 10_000
+  /// How long acknowledged messages are kept, should the connection be reset. Milliseconds.
+  private static let keeping: Int64 = 10_000
+  /// A connection that has lasted so long has the next attempt come soon. Milliseconds.
+  private static let lasting: Int64 = 10_000
+  /// How long what is in flight has to be acknowledged behind an orderly end. Milliseconds.
+  private static let ending: Int64 = 2000
+  /// How much is made ready for the connection at a time. Octets.
+  private static let stage = 1 << 16
+
+  init(_ delivery: Delivery, _ path: CollectorAttempts, _ spool: Spool?) {
+    (self.delivery, self.path, self.spool) = (delivery, path, spool)
+    configuration = delivery.configuration
+    limit = delivery.destination.configuration.longestMessage
+    sendBuffer = delivery.destination.configuration.sendBuffer
+    current = OutgoingStream(limit: limit)
+  }
+
+  func run() {
+    repeat {
+      lookForEarlier()
+      takeInbox()
+      spoolIfNeeded()
+      do throws(StreamFailure) {
+        try connect()
+        try exchange()
+      } catch {
+        breakOff(error)
+      }
+      tell()
+    } while goesOn() && wait()
+    conclude()
+    connection = nil
+    spool = nil
+    delivery.end()
+  }
+
+  // MARK: The connection
+
+  /// What the connection serves.
+  var active: OutgoingStream { servesEarlier ? earlier[0] : current }
+
+  var isConnected: Bool { connection?.isOpen ?? false }
+
+  /// Begins a connection, or goes on with one that is beginning.
+  private func connect() throws(StreamFailure) {
+    let now = Timestamp.monotonicClock()
+    guard let connection else {
+      guard now >= nextAttempt else { return }
+      servesEarlier = !earlier.isEmpty
+      attemptEnds = now.advanced(byMilliseconds: Self.attempt)
+      do throws(ExportError) {
+        self.connection = try path.begin(sendBuffer: sendBuffer)
+      } catch {
+        throw StreamFailure(reason: error.reason)
+      }
+      return
+    }
+    guard !connection.isOpen else { return }
+    try connection.advance(at: now)
+    guard connection.isOpen else {
+      guard now < attemptEnds else { throw StreamFailure(reason: "no answer within \(Self.attempt / 1000) s") }
+      return
+    }
+    connectedAt = now
+    loadSegments()
+    let wall = UInt32(truncatingIfNeeded: Timestamp.wallClock().milliseconds / 1000)
+    for message in active.beginning(at: wall) {
+      staged += message.octets
+      active.window.stage(message.octets.count)
+      delivery.count { $0.counted.noteSent(message.octets.count) }
+    }
+    delivery.count {
+      $0.delivery.connections += 1
+      $0.counted.isConnected = true
+      $0.counted.sendBuffer = connection.sendBuffer
+      if hasTrouble { $0.note(.connected(destination: delivery.destination)) }
+    }
+    hasTrouble = false
+  }
+
+  /// Sends, and takes note of acknowledgements.
+  private func exchange() throws(StreamFailure) {
+    guard let connection, connection.isOpen else { return }
+    let now = Timestamp.monotonicClock()
+    if try connection.takeWords(), endsBy == nil { endSending(at: now) }
+    if path.hasMoved(from: connection.remote), endsBy == nil {
+      delivery.count { $0.note(.moved(destination: delivery.destination, to: path.text)) }
+      endSending(at: now)
+    }
+    noteAcknowledged(connection, at: now)
+    loadSegments()
+    try send(connection)
+    noteAcknowledged(connection, at: now)
+    if servesEarlier, active.isDelivered, endsBy == nil { endSending(at: now) }
+    guard let endsBy, now >= endsBy || hasEndedSending && connection.unacknowledged == 0 else { return }
+    close(reason: nil, mayLackAcknowledged: false)
+  }
+
+  private func send(_ connection: StreamConnection) throws(StreamFailure) {
+    while true {
+      while endsBy == nil, staged.count - stagedStart < Self.stage, let message = active.window.next {
+        staged += message.octets
+        active.window.stageNext()
+      }
+      guard stagedStart < staged.count else {
+        if endsBy != nil, !hasEndedSending {
+          connection.endSending()
+          hasEndedSending = true
+        }
+        return
+      }
+      let count = try connection.write(staged, from: stagedStart)
+      guard count > 0 else { return }
+      stagedStart += count
+      writtenOctets += UInt64(count)
+      active.window.wrote(writtenOctets, wire: connection.written)
+      if stagedStart == staged.count {
+        staged.removeAll(keepingCapacity: true)
+        stagedStart = 0
+      } else if stagedStart >= Self.stage {
+        staged.removeFirst(stagedStart)
+        stagedStart = 0
+      }
+    }
+  }
+
+  /// Nothing more is begun on this connection; what was is to be acknowledged.
+  private func endSending(at now: Timestamp) { endsBy = now.advanced(byMilliseconds: Self.ending) }
+
+  private func noteAcknowledged(_ connection: StreamConnection, at now: Timestamp) {
+    var entries: [SendWindow.Entry] = []
+    active.window.acknowledge(connection.acknowledged, at: now) { entries.append($0) }
+    // While something is under way the peer's program may lag behind: what it has not read is kept for long.
+    let before = active.window.isInFlight ? Timestamp(milliseconds: .min) : now.advanced(byMilliseconds: -Self.keeping)
+    active.release(before: before, room: max(0, configuration.queue - active.window.waitingOctets))
+    let queue = connection.unacknowledged
+    delivery.count { state in
+      for entry in entries { state.noteDelivered(entry) }
+      state.windowOctets = current.window.waitingOctets + earlier.reduce(0) { $0 + $1.window.waitingOctets }
+      state.counted.sendQueue = queue
+      state.counted.sendQueuePeak = max(state.counted.sendQueuePeak, queue)
+    }
+    guard !entries.isEmpty else { return }
+    for case let segment? in entries.map(\.segment) {
+      segment.waiting -= 1
+      if segment.waiting == 0 { removeDelivered(segment) }
+    }
+    if let finish, finish.isPatient { self.finish?.until = now.advanced(byMilliseconds: 5000) }
+    delivery.haveProgress()
+  }
+
+  private func removeDelivered(_ segment: SpoolSegment) {
+    spool?.remove(segment)
+    active.segments.removeAll { $0 === segment }
+    countSpoolOctets()
+  }
+
+  /// The connection broke, or did not come to be.
+  private func breakOff(_ failure: StreamFailure) {
+    guard connection?.isOpen ?? false else {
+      delivery.count { $0.counted.failedAttempts += 1 }
+      return close(reason: failure.reason, mayLackAcknowledged: false)
+    }
+    close(reason: failure.reason, mayLackAcknowledged: failure.mayLackAcknowledged && endsBy == nil)
+  }
+
+  /// - Parameter reason: nil where it ended in order.
+  private func close(reason: String?, mayLackAcknowledged: Bool) {
+    let now = Timestamp.monotonicClock()
+    if let connection, connection.isOpen { noteAcknowledged(connection, at: now) }
+    let lasted = isConnected ? now.milliseconds - connectedAt.milliseconds : 0
+    connection = nil
+    (staged, stagedStart, writtenOctets, endsBy, hasEndedSending) = ([], 0, 0, nil, false)
+    active.release(before: now.advanced(byMilliseconds: -Self.keeping), room: .max)
+    let again = active.rewind(withKept: mayLackAcknowledged)
+    delivery.count {
+      $0.delivery.resentMessages += UInt64(again)
+      $0.counted.isConnected = false
+      $0.counted.sendQueue = 0
+    }
+    if lasted > 0 { unconnectedSince = now }
+    if lasted >= Self.lasting { retry.reset() }
+    let isNextRun = servesEarlier && reason == nil && earlier[0].isDelivered
+    if isNextRun {
+      earlier.removeFirst()
+      retry.reset()
+    }
+    servesEarlier = false
+    nextAttempt = isNextRun ? now : now.advanced(byMilliseconds: retry.take())
+    guard !isNextRun else { return }
+    trouble.note(reason ?? "it closed the connection")
+    hasTrouble = true
+  }
+
+  private func tell() {
+    if let (reason, times) = trouble.take(at: .monotonicClock()) {
+      delivery.count { $0.note(.cannotSend(destination: delivery.destination, reason: reason, times: times)) }
+    }
+  }
+
+  // MARK: Waiting and the end
+
+  private func takeInbox() {
+    let (messages, finish) = delivery.takeInbox()
+    if let finish, self.finish.map({ finish.until < $0.until }) ?? true { self.finish = finish }
+    for message in messages { take(message) }
+    let octets = current.window.waitingOctets + earlier.reduce(0) { $0 + $1.window.waitingOctets }
+    delivery.count { $0.windowOctets = octets }
+  }
+
+  /// False once nothing is left to do, or no time.
+  private func goesOn() -> Bool {
+    guard let finish else { return true }
+    let isDelivered = earlier.isEmpty && current.isDelivered
+    // Without a connection what can wait on disk does.
+    let canWait = spool != nil && !isConnected
+    guard !isDelivered, !canWait, Timestamp.monotonicClock() < finish.until else { return false }
+    return true
+  }
+
+  private func wait() -> Bool {
+    let now = Timestamp.monotonicClock()
+    var entries = [pollfd(fd: delivery.wake.descriptor, events: Int16(POLLIN), revents: 0)]
+    var timeout: Int64 = 1000
+    if let connection {
+      entries.append(connection.entry(hasMore: stagedStart < staged.count || active.window.next != nil))
+      if endsBy != nil { entries.removeLast() }
+      // Nothing tells of an acknowledgement: it is asked for.
+      if active.window.isInFlight || endsBy != nil { timeout = finish == nil ? 20 : 5 }
+      if !connection.isOpen { timeout = 100 }
+    } else {
+      timeout = min(timeout, max(1, nextAttempt.milliseconds - now.milliseconds))
+    }
+    if let finish { timeout = min(timeout, max(1, finish.until.milliseconds - now.milliseconds)) }
+    if unsafe poll(&entries, nfds_t(entries.count), Int32(timeout)) > 0, entries[0].revents != 0 {
+      delivery.wake.clear()
+    }
+    return true
+  }
+
+  /// What was not delivered goes to the spool, or is lost.
+  private func conclude() {
+    if let connection, connection.isOpen, !hasEndedSending {
+      noteAcknowledged(connection, at: .monotonicClock())
+      connection.endSending()
+    }
+    concludeSpool()
+    var lost = ExportStatistics()
+    var contents: [MessageBatch.Contents] = []
+    current.window.forEachWaiting { if $0.segment == nil { contents.append($0.message.contents) } }
+    for each in contents where each.role != .templates { lost.lose(each, .notDelivered) }
+    delivery.count { state in
+      for each in contents { state.delivery.unqueue(each) }
+      state.counted.add(lost)
+      state.counted.isConnected = false
+      state.windowOctets = 0
+      if lost.failedMessages > 0 {
+        state.note(.lost(destination: delivery.destination, .notDelivered, lost.lost, lost.failedMessages))
+      }
+    }
+  }
+}
+
+extension Delivery.State {
+  /// A message of this run, or of an earlier one, was acknowledged.
+  fileprivate mutating func noteDelivered(_ entry: SendWindow.Entry) {
+    let contents = entry.message.contents
+    counted.noteSent(entry.message.octets.count)
+    counted.sent.add(contents.flows)
+    counted.natEvents.sent += contents.events
+    guard entry.segment != nil else { return delivery.unqueue(contents) }
+    delivery.spool?.take(contents)
+    delivery.spool?.sent.add(contents.flows)
+  }
+}
+
+extension ExportStatistics {
+  fileprivate mutating func noteSent(_ octets: Int) {
+    messages += 1
+    self.octets += UInt64(octets)
+  }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import FlowMeter
+
+/// What waits for a Collector to acknowledge it, and how it went: of destinations over TCP and TLS.
+///
+/// All that waits is in ``ExportStatistics/pending`` too.
+public struct DeliveryStatistics: Sendable {
+  /// Flow Records in memory alone.
+  public var queued = FlowTotals()
+  /// NAT events in memory alone.
+  public var queuedEvents: UInt64 = 0
+  /// Octets of the messages that wait in memory.
+  public var queueOctets = 0
+  /// The most that it was.
+  public var queuePeak = 0
+  /// What it can be.
+  public var queueCapacity = 0
+  /// Connections that came to be.
+  public var connections: UInt64 = 0
+  /// Messages that were sent once more, since the connection broke before the Collector had surely read them.
+  public var resentMessages: UInt64 = 0
+  /// Nil where there is no spool.
+  public var spool: SpoolStatistics?
+
+  public init() {}
+
+  mutating func add(_ other: DeliveryStatistics) {
+    connections += other.connections
+    resentMessages += other.resentMessages
+    guard let others = other.spool else { return }
+    var sum = spool ?? SpoolStatistics()
+    sum.found.add(others.found)
+    sum.written.add(others.written)
+    sum.sent.add(others.sent)
+    sum.failures += others.failures
+    sum.unreadable += others.unreadable
+    spool = sum
+  }
+}
+
+/// What a spool holds, and what came of it.
+public struct SpoolStatistics: Sendable {
+  /// Flow Records that wait in it.
+  public var waiting = FlowTotals()
+  /// NAT events that wait in it.
+  public var waitingEvents: UInt64 = 0
+  /// Octets of its files.
+  public var octets = 0
+  /// What they can be.
+  public var capacity = 0
+  /// Flow Records that an earlier flowprobe had left in it: nobody has given them to this one.
+  public var found = FlowTotals()
+  /// Flow Records that were written to it.
+  public var written = FlowTotals()
+  /// Flow Records that were sent from it.
+  public var sent = FlowTotals()
+  /// How often writing to it failed, or reading what was written.
+  public var failures: UInt64 = 0
+  /// Files with something in them that is no message: what a crash tore is cut off.
+  public var unreadable: UInt64 = 0
+
+  public init() {}
+}

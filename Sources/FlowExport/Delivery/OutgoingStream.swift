@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowMeter
+
+/// What waits for a Collector and shares its templates, in the order in which it goes: first what is in memory, then the
+/// segments of the spool that are on disk alone. Not thread-safe.
+final class OutgoingStream {
+  var window = SendWindow()
+  /// The segments, the oldest first: those whose messages are in memory too, then the others.
+  var segments: [SpoolSegment] = []
+  /// What each connection begins with.
+  private(set) var prelude: SessionPrelude
+  /// The templates of all messages so far: what each segment begins with.
+  private(set) var announced: SessionPrelude
+  /// The templates of all messages that came to memory so far.
+  private var entered: SessionPrelude
+  /// Of the record behind the last message.
+  private(set) var nextSequence: UInt32 = 0
+
+  /// - Parameter limit: octets of a message at most.
+  init(limit: Int) {
+    prelude = SessionPrelude(limit: limit)
+    (announced, entered) = (prelude, prelude)
+  }
+
+  /// Whether everything was acknowledged.
+  var isDelivered: Bool { window.isDelivered && segments.isEmpty }
+
+  /// Whether a part is on disk alone: what is newer must go there too.
+  var hasUnloaded: Bool { segments.last?.isLoaded == false }
+
+  /// Takes note of a message that goes to the spool alone.
+  func noteSpooled(_ message: QueuedMessage) {
+    announced.note(message)
+    nextSequence = message.nextSequence
+  }
+
+  /// Adds a message in memory.
+  func append(_ message: QueuedMessage, segment: SpoolSegment? = nil) {
+    announced.note(message)
+    entered.note(message)
+    nextSequence = message.nextSequence
+    window.append(SendWindow.Entry(message, segment: segment))
+  }
+
+  /// Brings the next segment's messages into memory, but for templates that were announced before.
+  func load(_ messages: [QueuedMessage], of segment: SpoolSegment) {
+    segment.isLoaded = true
+    segment.waiting = 0
+    for message in messages {
+      guard let novel = entered.novel(message) else { continue }
+      append(novel, segment: segment)
+      segment.waiting += 1
+    }
+  }
+
+  /// Lets go of messages that need not be sent again.
+  func release(before time: Timestamp, room: Int) {
+    window.release(before: time, room: room) { prelude.note($0) }
+  }
+
+  /// A connection has ended; see ``SendWindow/rewind(withKept:_:)``.
+  func rewind(withKept: Bool) -> Int { window.rewind(withKept: withKept) { prelude.note($0) } }
+
+  /// What a new connection begins with, ahead of the first message in memory.
+  func beginning(at seconds: UInt32) -> [QueuedMessage] {
+    prelude.messages(before: window.next?.sequence ?? nextSequence, at: seconds)
+  }
+}

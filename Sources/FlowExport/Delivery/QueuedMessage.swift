@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A complete IPFIX message that waits for its Collector.
+struct QueuedMessage: Sendable {
+  var octets: [UInt8]
+  var contents: MessageBatch.Contents
+
+  /// Where the fields of the Message Header stand (RFC 7011 section 3.1).
+  private enum Offset {
+    static let exportTime = 4
+    static let sequence = 8
+    static let domain = 12
+  }
+
+  /// Octets of the Message Header.
+  static let headerLength = 16
+
+  /// Of the first Data Record in it, or behind it.
+  var sequence: UInt32 {
+    get { number(at: Offset.sequence) }
+    set { set(newValue, at: Offset.sequence) }
+  }
+
+  /// Of the first Data Record behind it.
+  var nextSequence: UInt32 { sequence &+ contents.records }
+
+  /// Seconds since 1970.
+  var exportTime: UInt32 {
+    get { number(at: Offset.exportTime) }
+    set { set(newValue, at: Offset.exportTime) }
+  }
+
+  /// The Observation Domain ID.
+  var domain: UInt32 { number(at: Offset.domain) }
+
+  private func number(at offset: Int) -> UInt32 {
+    octets[offset..<offset + 4].reduce(0) { $0 << 8 | UInt32($1) }
+  }
+
+  private mutating func set(_ number: UInt32, at offset: Int) {
+    for place in 0..<4 { octets[offset + place] = UInt8(truncatingIfNeeded: number >> UInt32(24 - 8 * place)) }
+  }
+}
+
+extension MessageBatch {
+  /// The messages, each by itself.
+  func forEach(_ body: (QueuedMessage) -> Void) {
+    var offset = 0
+    for (place, length) in lengths.enumerated() {
+      let octets = octets.copy(offset..<offset + Int(length))
+      body(QueuedMessage(octets: octets, contents: contents[place]))
+      offset += Int(length)
+    }
+  }
+}

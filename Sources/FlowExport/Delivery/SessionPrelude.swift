@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a new connection is told ahead of the first message that waits: the templates and the descriptions in messages that
+/// earlier connections took (RFC 7011 section 8: of a Transport Session over TCP each begins with nothing).
+struct SessionPrelude {
+  private let limit: Int
+  /// Of the messages that were noted.
+  private var domain: UInt32 = 0
+  /// Template Sets and Options Template Sets, in the order in which they were announced.
+  private var sets: [[UInt8]] = []
+  private var descriptions: [(kind: OptionsKind, message: QueuedMessage)] = []
+
+  /// - Parameter limit: octets of a message at most.
+  init(limit: Int) { self.limit = limit }
+
+  /// Takes note of a message that no later connection is sent any more.
+  mutating func note(_ message: QueuedMessage) {
+    switch message.contents.role {
+    case .data: break
+    case .templates:
+      domain = message.domain
+      sets += message.sets.filter { !sets.contains($0) }
+    case .description(let kind):
+      // Of interfaces there is a message each time that one has changed; all are told of behind the system.
+      descriptions.removeAll { $0.kind == kind && kind != .interface || kind == .system && $0.kind == .interface }
+      descriptions.append((kind, message))
+    }
+  }
+
+  /// The message without the templates that were noted; nil where nothing is left of it.
+  func novel(_ message: QueuedMessage) -> QueuedMessage? {
+    guard message.contents.role == .templates else { return message }
+    let novel = message.sets.filter { !sets.contains($0) }
+    guard !novel.isEmpty else { return nil }
+    return QueuedMessage(
+      body: novel.flatMap(\.self), domain: message.domain, sequence: message.sequence, at: message.exportTime)
+  }
+
+  /// The messages, numbered so that a Collector sees no gap ahead of the Data Record with number `sequence`.
+  ///
+  /// - Parameter seconds: the export time, since 1970.
+  func messages(before sequence: UInt32, at seconds: UInt32) -> [QueuedMessage] {
+    let records = descriptions.reduce(UInt32(0)) { $0 &+ $1.message.contents.records }
+    var next = sequence &- records
+    var messages = templates(sequence: next, at: seconds)
+    for (_, description) in descriptions {
+      var message = description
+      (message.sequence, message.exportTime) = (next, seconds)
+      next = message.nextSequence
+      messages.append(message)
+    }
+    return messages
+  }
+
+  /// The templates alone.
+  func templates(sequence: UInt32, at seconds: UInt32) -> [QueuedMessage] {
+    var messages: [QueuedMessage] = []
+    var body: [UInt8] = []
+    func end() {
+      guard !body.isEmpty else { return }
+      messages.append(QueuedMessage(body: body, domain: domain, sequence: sequence, at: seconds))
+      body = []
+    }
+    for set in sets {
+      if QueuedMessage.headerLength + body.count + set.count > limit { end() }
+      body += set
+    }
+    end()
+    return messages
+  }
+}
+
+extension QueuedMessage {
+  /// A message of templates.
+  init(body: [UInt8], domain: UInt32, sequence: UInt32, at seconds: UInt32) {
+    var header = MessageBuffer(capacity: Self.headerLength)
+    header.append(UInt16(10))
+    header.append(UInt16(Self.headerLength + body.count))
+    header.append(seconds)
+    header.append(sequence)
+    header.append(domain)
+    self.init(octets: header.copy + body, contents: MessageBatch.Contents(role: .templates))
+  }
+
+  /// The Sets in it, each with its header.
+  var sets: [[UInt8]] {
+    var sets: [[UInt8]] = []
+    var offset = Self.headerLength
+    while offset + 4 <= octets.count {
+      let length = Int(octets[offset + 2]) << 8 | Int(octets[offset + 3])
+      guard length >= 4, offset + length <= octets.count else { break }
+      sets.append(Array(octets[offset..<offset + length]))
+      offset += length
+    }
+    return sets
+  }
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Unsafe: system calls on names and octets of ours.
+
+internal import FlowMeter
+internal import Glibc
+
+/// A part of a spool: an IPFIX file (RFC 5655), which begins with the templates of all that is in it.
+final class SpoolSegment {
+  /// `RUN-NUMBER.ipfix`: the names' order is the segments'.
+  let name: String
+  let run: String
+  /// Octets of the file.
+  var octets = 0
+  /// Whether its messages are in memory too.
+  var isLoaded: Bool
+  /// Messages in memory that were not acknowledged; of one that is not loaded it is not known.
+  var waiting = 0
+
+  init(name: String, run: String, isLoaded: Bool) { (self.name, self.run, self.isLoaded) = (name, run, isLoaded) }
+}
+
+/// Messages on disk, in files of a directory that belongs to one flowprobe: it holds a lock (flock) on it while it runs, and
+/// the lock ends with the process, however that ends.
+///
+/// Written files stay for the next flowprobe where this one ends before they were sent. Not thread-safe.
+@safe final class Spool {
+  let directory: String
+  let capacity: Int
+  /// Octets of all files.
+  private(set) var octets = 0
+  /// This run's part of the names: later runs have greater ones.
+  private let run: String
+  private let descriptor: Int32
+  private let segmentSize: Int
+  private var number = 0
+  /// The one that is written to.
+  private var open: (segment: SpoolSegment, file: Int32)?
+
+  static let suffix = ".ipfix"
+  private static let damagedSuffix = ".damaged"
+
+  /// Opens the directory, made if it is not there, and takes it for us.
+  ///
+  /// - Parameters:
+  ///   - capacity: octets of all files at most.
+  ///   - segmentSize: octets of a file at most, or little more.
+  init(_ directory: String, capacity: Int, segmentSize: Int) throws(SpoolError) {
+    (self.directory, self.capacity, self.segmentSize) = (directory, capacity, segmentSize)
+    unsafe mkdir(directory, 0o700)
+    let opened = unsafe Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard opened >= 0 else { throw SpoolError(directory, .last) }
+    guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
+      let error = SystemError.last
+      close(opened)
+      throw SpoolError(directory, error)
+    }
+    descriptor = opened
+    let last = Self.names(in: opened).last.map { $0.prefix { $0 != "-" } }.flatMap { UInt64($0, radix: 16) } ?? 0
+    let hexadecimal = String(max(UInt64(Timestamp.wallClock().milliseconds), last + 1), radix: 16)
+    run = String(repeating: "0", count: max(0, 16 - hexadecimal.utf8.count)) + hexadecimal
+    // Whether files can be made here is known now, and not when the first is needed.
+    let probe = ".try"
+    let file = unsafe openat(opened, probe, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw SpoolError(directory, .last) }
+    close(file)
+    unsafe unlinkat(opened, probe, 0)
+  }
+
+  deinit {
+    endSegment()
+    close(descriptor)
+  }
+
+  /// The segments' names, in their order.
+  private static func names(in directory: Int32) -> [String] {
+    // A descriptor of its own: who reads a directory moves its place in it.
+    let copy = unsafe openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard copy >= 0, let stream = unsafe fdopendir(copy) else { return [] }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: entry.pointee.d_name) {
+        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+      }
+      if name.hasSuffix(suffix), name.first != "." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  // MARK: Earlier runs
+
+  /// The segments that were there before, a list a run, in their order.
+  func findEarlier() -> [[SpoolSegment]] {
+    var runs: [[SpoolSegment]] = []
+    for name in Self.names(in: descriptor) {
+      let segment = SpoolSegment(name: name, run: String(name.prefix { $0 != "-" }), isLoaded: false)
+      guard segment.run != run else { continue }
+      var status = stat()
+      guard unsafe fstatat(descriptor, name, &status, 0) == 0 else { continue }
+      segment.octets = Int(status.st_size)
+      octets += segment.octets
+      if runs.last?.first?.run == segment.run { runs[runs.count - 1].append(segment) } else { runs.append([segment]) }
+    }
+    return runs
+  }
+
+  /// The messages of a segment.
+  ///
+  /// - Returns: them, and how many octets behind them are no message.
+  func read(_ segment: SpoolSegment) throws(SpoolError) -> (messages: [QueuedMessage], rest: Int) {
+    if open?.segment === segment { endSegment() }
+    let file = unsafe openat(descriptor, segment.name, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { throw SpoolError(directory, .last) }
+    defer { close(file) }
+    var content = [UInt8](repeating: 0, count: segment.octets)
+    var count = 0
+    while count < content.count {
+      let got = unsafe content.withUnsafeMutableBytes {
+        unsafe pread(file, $0.baseAddress! + count, $0.count - count, count)
+      }
+      guard got >= 0 else { throw SpoolError(directory, .last) }
+      if got == 0 { break }
+      count += got
+    }
+    content.removeLast(content.count - count)
+    var reader = MessageReader()
+    return reader.messages(in: content)
+  }
+
+  /// Its messages are delivered.
+  func remove(_ segment: SpoolSegment) {
+    if open?.segment === segment { endSegment() }
+    unsafe unlinkat(descriptor, segment.name, 0)
+    octets -= segment.octets
+  }
+
+  /// Puts a file aside that nobody can read: it stays for whoever wants to look into it.
+  func putAside(_ segment: SpoolSegment) {
+    unsafe renameat(descriptor, segment.name, descriptor, segment.name + Self.damagedSuffix)
+    octets -= segment.octets
+  }
+
+  // MARK: Writing
+
+  /// Whether there is room for a message more.
+  func hasRoom(for message: QueuedMessage) -> Bool { octets + message.octets.count <= capacity }
+
+  /// Writes a message behind the others.
+  ///
+  /// - Parameters:
+  ///   - isLoaded: whether it is in memory too.
+  ///   - templates: what a new segment begins with.
+  /// - Returns: the segment, and whether it is a new one.
+  func append(
+    _ message: QueuedMessage, isLoaded: Bool, _ templates: () -> [QueuedMessage]
+  ) throws(SpoolError) -> (segment: SpoolSegment, isNew: Bool) {
+    if let open, open.segment.isLoaded == isLoaded, open.segment.octets + message.octets.count <= segmentSize {
+      try write(message.octets, open)
+      return (open.segment, false)
+    }
+    endSegment()
+    number += 1
+    let digits = String(number)
+    let name = run + "-" + String(repeating: "0", count: max(0, 9 - digits.utf8.count)) + digits + Self.suffix
+    let file = unsafe openat(descriptor, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw SpoolError(directory, .last) }
+    let made = (segment: SpoolSegment(name: name, run: run, isLoaded: isLoaded), file: file)
+    do throws(SpoolError) {
+      try write(templates().flatMap(\.octets) + message.octets, made)
+    } catch {
+      close(file)
+      unsafe unlinkat(descriptor, name, 0)
+      throw error
+    }
+    open = made
+    return (made.segment, true)
+  }
+
+  /// All or nothing: where the disk is full in the midst of a message, its beginning is taken back.
+  private func write(_ octets: [UInt8], _ target: (segment: SpoolSegment, file: Int32)) throws(SpoolError) {
+    var count = 0
+    while count < octets.count {
+      let put = unsafe octets.withUnsafeBytes {
+        unsafe Glibc.write(target.file, $0.baseAddress! + count, $0.count - count)
+      }
+      if put < 0, errno == EINTR { continue }
+      guard put > 0 else {
+        let error = SystemError.last
+        ftruncate(target.file, target.segment.octets)
+        lseek(target.file, target.segment.octets, SEEK_SET)
+        throw SpoolError(directory, error)
+      }
+      count += put
+    }
+    target.segment.octets += octets.count
+    self.octets += octets.count
+  }
+
+  /// Has the next message begin a segment.
+  func endSegment() {
+    if let open { close(open.file) }
+    open = nil
+  }
+
+  /// Puts these messages in the place of a segment's.
+  func replace(_ segment: SpoolSegment, by messages: [QueuedMessage]) throws(SpoolError) {
+    if open?.segment === segment { endSegment() }
+    let temporary = "." + segment.name
+    let file = unsafe openat(descriptor, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw SpoolError(directory, .last) }
+    defer { close(file) }
+    let next = SpoolSegment(name: segment.name, run: segment.run, isLoaded: true)
+    do throws(SpoolError) {
+      try write(messages.flatMap(\.octets), (next, file))
+      guard unsafe renameat(descriptor, temporary, descriptor, segment.name) == 0 else {
+        throw SpoolError(directory, .last)
+      }
+    } catch {
+      unsafe unlinkat(descriptor, temporary, 0)
+      throw error
+    }
+    octets -= segment.octets
+    segment.octets = next.octets
+  }
+
+  /// Whether a directory could be taken now. Makes nothing; one that is not there is made at the start.
+  static func tryOut(_ directory: String) throws(SpoolError) {
+    let opened = unsafe Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard opened >= 0 else {
+      let error = SystemError.last
+      let parent = String(directory[..<(directory.lastIndex(of: "/") ?? directory.startIndex)])
+      if error.code == ENOENT, unsafe access(parent.isEmpty ? "/" : parent, W_OK | X_OK) == 0 { return }
+      throw SpoolError(directory, error)
+    }
+    defer { close(opened) }
+    guard flock(opened, LOCK_EX | LOCK_NB) == 0, unsafe faccessat(opened, ".", W_OK | X_OK, 0) == 0 else {
+      throw SpoolError(directory, .last)
+    }
+  }
+
+  /// Makes the directory and what is in it another user's, who is to write to it.
+  static func hand(_ directory: String, user: UInt32, group: UInt32) throws(SystemError) {
+    let opened = unsafe Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard opened >= 0 else { throw .last }
+    defer { close(opened) }
+    guard fchown(opened, user, group) == 0 else { throw .last }
+    for name in names(in: opened) { unsafe fchownat(opened, name, user, group, Int32(AT_SYMLINK_NOFOLLOW)) }
+  }
+}
+
+/// Why a spool cannot be used now.
+struct SpoolError: Error, Hashable, CustomStringConvertible {
+  var directory: String
+  var error: SystemError
+
+  init(_ directory: String, _ error: SystemError) { (self.directory, self.error) = (directory, error) }
+
+  /// Whether another flowprobe has it.
+  var isTaken: Bool { error.code == EWOULDBLOCK }
+
+  var description: String {
+    isTaken
+      ? "cannot use spool '\(directory)': another flowprobe has it; give each destination a directory of its own"
+      : "cannot use spool '\(directory)': \(error); give another directory with spool=DIRECTORY, or make room there"
+  }
+}

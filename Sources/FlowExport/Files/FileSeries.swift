@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FlowMeter
+internal import Glibc
+
+/// The files of a destination, one after the other.
+///
+/// Belongs to the exporting thread.
+final class FileSeries {
+  let pattern: FilePattern
+  private let rules: FileRules
+  private let keepsOptions: Bool
+  private(set) var current: FileSession?
+  /// Those that could not be completed; tried again now and then.
+  private var unfinished: [FileSession] = []
+  /// Whether the file before was written until its time was over: the next one's begins there.
+  private var hasEndedInTime = false
+  private var hasFinishedLeftOver = false
+  /// Whether the file before is gone as it had no records.
+  private(set) var hasLeftNothing = false
+
+  private(set) var totals = FileTotals()
+  private var events: [FileEvent] = []
+
+  /// Of files that could not be completed, more are left to the next start.
+  private static let mostUnfinished = 16
+
+  init(_ pattern: FilePattern, _ rules: FileRules, keepsOptions: Bool) {
+    (self.pattern, self.rules, self.keepsOptions) = (pattern, rules, keepsOptions)
+  }
+
+  /// What an operator wants to hear of since the last call.
+  func takeEvents() -> [FileEvent] {
+    defer { events = [] }
+    return events
+  }
+
+  private func path(_ name: String) -> String { "\(pattern.directory == "/" ? "" : pattern.directory)/\(name)" }
+
+  /// Begins a file.
+  ///
+  /// - Parameter now: by the clock that names tell.
+  func open(at now: Timestamp) throws(ExportError) -> FileSession {
+    precondition(current == nil, "one file at a time")
+    defer { hasEndedInTime = false }
+    do throws(SystemError) {
+      finishLeftOver()
+      finishUnfinished()
+      let seconds = rules.rotation(of: pattern)
+      let period = hasEndedInTime ? FilePeriod(around: now, every: seconds) : FilePeriod(from: now, every: seconds)
+      let session = try FileSession(pattern, rules, period, keepsOptions: keepsOptions)
+      (current, totals.current) = (session, path(session.name))
+      return session
+    } catch {
+      throw ExportError(.connect, reason: error.description)
+    }
+  }
+
+  /// Whether the file that is written has come to its end, or is gone.
+  func isOver(at now: Timestamp) -> Bool {
+    guard let current else { return false }
+    return current.isFull || !current.period.contains(now) || current.isRemoved
+  }
+
+  /// Ends the file that is written.
+  ///
+  /// - Parameter now: nil where it ends for another reason than its time.
+  func close(at now: Timestamp? = nil) {
+    guard let session = current else { return }
+    if let now, let end = session.period.end { hasEndedInTime = now >= end }
+    (current, totals.current, hasLeftNothing) = (nil, nil, false)
+    if session.isRemoved {
+      let contents = session.contents
+      events.append(.removed(path(session.name), flows: contents.flows.flows, natEvents: contents.events))
+    } else if !finish(session, again: false) {
+      unfinished.append(session)
+      if unfinished.count > Self.mostUnfinished { unfinished.removeFirst() }
+    }
+  }
+
+  /// Tries again what could not be completed, for the last time.
+  func finishUnfinished() { unfinished.removeAll { finish($0, again: true) } }
+
+  /// Whether nothing can be done for the file any more.
+  private func finish(_ session: FileSession, again: Bool) -> Bool {
+    do throws(SystemError) {
+      switch try session.finish() {
+      case .complete: totals.complete += 1
+      case .empty: hasLeftNothing = true
+      }
+      if again { totals.unfinished -= 1 }
+      return true
+    } catch {
+      if !again {
+        totals.unfinished += 1
+        events.append(.unfinished(path(session.name), error.description))
+      }
+      return !session.canBeFinishedLater
+    }
+  }
+
+  /// Completes what a flowprobe left that ended before its time.
+  private func finishLeftOver() {
+    guard !hasFinishedLeftOver, let directory = try? FileDirectory(pattern.directory) else { return }
+    hasFinishedLeftOver = true
+    for (name, file) in directory.leftOver() {
+      defer { Glibc.close(file) }
+      do throws(SystemError) {
+        let scan = try MessageScan(of: file)
+        let length = Int(lseek(file, 0, SEEK_END))
+        guard scan.hasData else {
+          directory.remove(name)
+          continue
+        }
+        guard ftruncate(file, scan.end) == 0, rules.sync == .never || fsync(file) == 0 else { throw .last }
+        let found = try directory.publish(name)
+        if rules.sync != .never { try? directory.sync() }
+        totals.complete += 1
+        events.append(.recovered(path(found), messages: scan.messages, octetsCutOff: length - scan.end))
+      } catch {
+        totals.unfinished += 1
+        events.append(.unfinished(path(name), error.description))
+      }
+    }
+  }
+}

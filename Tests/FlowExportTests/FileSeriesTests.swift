@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FlowMeter
+import Glibc
+import Testing
+
+@testable import FlowExport
+
+/// A message of an Options Template, one of a Data Set of it, RFC 7011 sections 3.1 to 3.4: written by hand.
+private let template = octets("000a 001e 6553f100 00000000 00000007 0003000e 0100 0001 0001 0095 0004")
+private let data = octets("000a 0018 6553f100 00000000 00000007 01000008 00000007")
+
+@Suite("Files one after the other")
+struct FileSeriesTests {
+  private let directory = TemporaryDirectory()
+
+  private func series(
+    _ name: String, keepsOptions: Bool = false, _ change: (inout FileRules) -> Void = { _ in }
+  ) throws -> FileSeries {
+    var rules = FileRules()
+    change(&rules)
+    return FileSeries(try FilePattern("\(directory.path)/\(name)"), rules, keepsOptions: keepsOptions)
+  }
+
+  private func at(_ seconds: Int64) -> Timestamp { Timestamp(milliseconds: seconds * 1000) }
+
+  @Test("a file is hidden while it is written, and has its name, octets and permissions when it is complete")
+  func complete() throws {
+    let mask = umask(0o022)
+    defer { umask(mask) }
+    let series = try series("f.ipfix")
+    let session = try series.open(at: at(100))
+    #expect(session.send(batch(lengths: [10, 20, 30]), 1..<3).sent == 2)
+    #expect(directory.names == [".f.ipfix.ipfix-part"])
+    #expect(series.totals.current == "\(directory.path)/f.ipfix")
+    series.close()
+    #expect(directory.names == ["f.ipfix"])
+    #expect(directory.read("f.ipfix") == datagram(1, 20) + datagram(2, 30))
+    #expect(directory.permissions("f.ipfix") == 0o640)
+    #expect(series.totals.complete == 1)
+    #expect(series.totals.current == nil)
+    #expect(series.takeEvents() == [])
+  }
+
+  @Test("a file that has no records leaves nothing behind, but where it is to have options alone")
+  func empty() throws {
+    for keepsOptions in [false, true] {
+      let series = try series("f.ipfix", keepsOptions: keepsOptions)
+      var message = MessageBuffer(capacity: 100)
+      message.append(template)
+      var batch = MessageBatch()
+      batch.append(message, FlowTotals())
+      _ = try series.open(at: at(100)).send(batch, 0..<1)
+      series.close()
+      #expect(directory.names == (keepsOptions ? ["f.ipfix"] : []))
+      #expect(series.totals.complete == (keepsOptions ? 1 : 0))
+    }
+  }
+
+  @Test("the first file is named by its begin, one behind a whole period by that, one behind a full one by its begin")
+  func names() throws {
+    let series = try series("%s") { ($0.rotation, $0.size) = (300, 1000) }
+    // In each time zone a multiple of five minutes is one of UTC.
+    _ = try series.open(at: at(1_700_000_123)).send(batch(lengths: [100]), 0..<1)
+    #expect(!series.isOver(at: at(1_700_000_123)))
+    #expect(!series.isOver(at: at(1_700_000_399)))
+    #expect(series.isOver(at: at(1_700_000_400)))
+    series.close(at: at(1_700_000_402))
+    _ = try series.open(at: at(1_700_000_402)).send(batch(lengths: [400, 400, 400]), 0..<3)
+    #expect(series.isOver(at: at(1_700_000_410)))
+    series.close(at: at(1_700_000_410))
+    _ = try series.open(at: at(1_700_000_410)).send(batch(lengths: [100]), 0..<1)
+    series.close()
+    #expect(directory.names == ["1700000123", "1700000400", "1700000410"])
+  }
+
+  @Test("a name that is taken gets a number, whether it was taken before or meanwhile, and what has it stays as it is")
+  func taken() throws {
+    directory.write([1], to: "f.ipfix")
+    let series = try series("f.ipfix")
+    _ = try series.open(at: at(100)).send(batch(lengths: [10]), 0..<1)
+    directory.write([2], to: "f_1.ipfix")
+    series.close()
+    _ = try series.open(at: at(100)).send(batch(lengths: [20]), 0..<1)
+    series.close()
+    #expect(directory.names == ["f.ipfix", "f_1.ipfix", "f_1_1.ipfix", "f_2.ipfix"])
+    #expect(directory.read("f.ipfix") == [1])
+    #expect(directory.read("f_1.ipfix") == [2])
+    #expect(directory.read("f_1_1.ipfix") == datagram(0, 10))
+    #expect(directory.read("f_2.ipfix") == datagram(0, 20))
+  }
+
+  @Test("two that write the same name at once write two files")
+  func twoWriters() throws {
+    let (first, second) = (try series("f.ipfix"), try series("f.ipfix"))
+    _ = try first.open(at: at(100)).send(batch(lengths: [10]), 0..<1)
+    _ = try second.open(at: at(100)).send(batch(lengths: [20]), 0..<1)
+    second.close()
+    first.close()
+    #expect(directory.read("f.ipfix") == datagram(0, 10))
+    #expect(directory.read("f_1.ipfix") == datagram(0, 20))
+    #expect(second.totals.complete == 1)
+  }
+
+  @Test("what was left unfinished is completed up to its last whole message at the next start, and told of")
+  func leftOver() throws {
+    directory.write(template + data + data.dropLast(), to: ".torn.ipfix-part")
+    directory.write(template + data + [UInt8](repeating: 0, count: 4096), to: ".zeros.ipfix-part")
+    directory.write(template, to: ".template.ipfix-part")
+    directory.write([], to: ".nothing.ipfix-part")
+    directory.write(data, to: ".taken.ipfix-part")
+    directory.write([1], to: "taken")
+    directory.write([1, 2], to: ".other.part")
+    let series = try series("f.ipfix")
+    _ = try series.open(at: at(100))
+    #expect(
+      directory.names == [".f.ipfix.ipfix-part", ".other.part", "taken", "taken_1", "torn", "zeros"])
+    #expect(directory.read("torn") == template + data)
+    #expect(directory.read("zeros") == template + data)
+    #expect(directory.read("taken") == [1])
+    #expect(directory.read("taken_1") == data)
+    #expect(
+      series.takeEvents() == [
+        .recovered("\(directory.path)/taken_1", messages: 1, octetsCutOff: 0),
+        .recovered("\(directory.path)/torn", messages: 2, octetsCutOff: 23),
+        .recovered("\(directory.path)/zeros", messages: 2, octetsCutOff: 4096),
+      ])
+    #expect(series.totals.complete == 3)
+  }
+
+  @Test("what another one is writing is not left over")
+  func notLeftOver() throws {
+    let writer = try series("f.ipfix")
+    _ = try writer.open(at: at(100)).send(batch(lengths: [10]), 0..<1)
+    let other = try series("g.ipfix")
+    _ = try other.open(at: at(100))
+    #expect(directory.names == [".f.ipfix.ipfix-part", ".g.ipfix.ipfix-part"])
+    #expect(other.takeEvents() == [])
+  }
+
+  @Test("a removed file is over, and told of with what is lost")
+  func removed() throws {
+    let series = try series("f.ipfix")
+    _ = try series.open(at: at(100)).send(batch(lengths: [10, 10]), 0..<2)
+    #expect(!series.isOver(at: at(101)))
+    directory.remove(".f.ipfix.ipfix-part")
+    #expect(series.isOver(at: at(101)))
+    series.close(at: at(101))
+    #expect(series.takeEvents() == [.removed("\(directory.path)/f.ipfix", flows: 2, natEvents: 0)])
+    #expect(series.totals.complete == 0)
+  }
+
+  @Test("without its directory no file can be begun, and the reason is the system's")
+  func noDirectory() throws {
+    let series = FileSeries(try FilePattern("\(directory.path)/not/f.ipfix"), FileRules(), keepsOptions: false)
+    #expect(throws: ExportError(.connect, reason: "no such file or directory")) { try series.open(at: at(100)) }
+    #expect(series.current == nil)
+  }
+
+  @Test("what the disk takes whole is sent, a torn message is cut off, and the file is complete without it")
+  func diskFull() async {
+    await #expect(processExitsWith: .success) {
+      signal(SIGXFSZ, SIG_IGN)
+      var limit = rlimit(rlim_cur: 5000, rlim_max: 5000)
+      unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+      let directory = TemporaryDirectory()
+      let series = FileSeries(try FilePattern("\(directory.path)/f.ipfix"), FileRules(), keepsOptions: false)
+      let session = try series.open(at: Timestamp(milliseconds: 0))
+      let outcome = session.send(batch(lengths: [1400, 1400, 1400, 1400, 1400]), 0..<5)
+      precondition(outcome.sent == 3)
+      precondition(outcome.error == ExportError(.other, reason: "file too large"))
+      precondition(directory.read(".f.ipfix.ipfix-part").count == 4200)
+      series.close()
+      precondition(directory.read("f.ipfix") == datagram(0, 1400) + datagram(1, 1400) + datagram(2, 1400))
+      precondition(session.contents.flows == FlowTotals(flows: 3, packets: 6, octets: 9))
+      precondition(series.takeEvents() == [])
+    }
+  }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// A directory that goes with its contents.
+final class TemporaryDirectory {
+  let path: String
+
+  init() {
+    var template = Array("/tmp/flowexport.XXXXXX".utf8CString)
+    path = unsafe String(cString: mkdtemp(&template))
+  }
+
+  deinit {
+    for name in names { remove(name) }
+    unsafe rmdir(path)
+  }
+
+  /// What is in it, hidden files too.
+  var names: [String] {
+    guard let stream = unsafe opendir(path) else { return [] }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  func remove(_ name: String) { unsafe unlink("\(path)/\(name)") }
+
+  func write(_ octets: [UInt8], to name: String) {
+    let file = unsafe open("\(path)/\(name)", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    unsafe _ = octets.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
+    close(file)
+  }
+
+  func read(_ name: String) -> [UInt8] {
+    let file = unsafe open("\(path)/\(name)", O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return [] }
+    defer { close(file) }
+    var octets = [UInt8](repeating: 0, count: 1 << 22)
+    let count = unsafe octets.withUnsafeMutableBytes { unsafe Glibc.read(file, $0.baseAddress, $0.count) }
+    return Array(octets.prefix(max(0, count)))
+  }
+
+  func permissions(_ name: String) -> UInt32 {
+    var status = stat()
+    return unsafe lstat("\(path)/\(name)", &status) == 0 ? status.st_mode & 0o7777 : 0
+  }
+
+  /// The messages of IPFIX that a file is made of, by the lengths in their headers.
+  func messages(_ name: String) -> [[UInt8]] {
+    var (messages, rest) = ([[UInt8]](), read(name)[...])
+    while rest.count >= 4 {
+      let length = Array(rest.prefix(4)).number(2, 2)
+      messages.append(Array(rest.prefix(max(length, 4))))
+      rest = rest.dropFirst(max(length, 4))
+    }
+    if !rest.isEmpty { messages.append(Array(rest)) }
+    return messages
+  }
+}
