@@ -27,14 +27,21 @@ struct DestinationRun {
     }
   }
 
-  /// Written down it is the same destination; its filter can be asked.
+  /// Written down a Collector by UDP is the same destination; its filter can be asked.
   private func check(_ destination: ExportDestination) {
-    let written = Self.text(destination)
+    if case .udp(let address) = destination.target { checkText(destination, Self.text(destination, address)) }
+    checkFilter(destination)
+  }
+
+  private func checkText(_ destination: ExportDestination, _ written: String) {
     guard var again = try? ExportDestination(written) else {
       return require(false, "a destination that was taken is refused when it is written down")
     }
     again.number = destination.number
     require(again == destination, "a destination changes when it is written down")
+  }
+
+  private func checkFilter(_ destination: ExportDestination) {
     guard let filter = destination.configuration.filter else { return }
     var packet = SyntheticPacket()
     for (version, number) in [(IPVersion.v4, IPProtocol.tcp), (.v4, .icmp), (.v6, .udp), (.v6, .esp)] {
@@ -45,12 +52,12 @@ struct DestinationRun {
     }
   }
 
-  private static func text(_ destination: ExportDestination) -> String {
+  private static func text(_ destination: ExportDestination, _ address: CollectorAddress) -> String {
     let configuration = destination.configuration
     let records = zip(ExportedRecords.allWords, [ExportedRecords.flows, .natEvents, .options])
       .filter { configuration.records.contains($0.1) }.map(\.0).joined(separator: "+")
     var text =
-      "udp://\(destination.address)/?protocol=\(configuration.exportProtocol.rawValue)&records=\(records)"
+      "udp://\(address)/?protocol=\(configuration.exportProtocol.rawValue)&records=\(records)"
       + "&profile=\(configuration.profile.rawValue)&engine-id=\(configuration.observationDomain)"
       + "&refresh-rate=\(configuration.refreshRate)&timeout-rate=\(configuration.timeoutRate)"
       + "&export-rate=\(configuration.exportRate)&sndbuf=\(configuration.sendBuffer)"

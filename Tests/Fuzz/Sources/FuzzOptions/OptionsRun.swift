@@ -34,7 +34,7 @@ struct OptionsRun {
   /// Options that are taken stand as lines in a file that gives the same options.
   private func readConfiguration(_ text: String) {
     guard let file = try? ConfigurationFile(text, path: "fuzz") else { return }
-    let lines = file.arguments.map { $0.hasPrefix("--") ? String($0.dropFirst(2)) : "filter \($0)" }
+    let lines = file.arguments.map { $0.hasPrefix("--") ? String($0.dropFirst(2)) : "filter = \($0)" }
     guard let again = try? ConfigurationFile(lines.joined(separator: "\n"), path: "fuzz") else {
       return require(false, "options that were taken are refused when they are written down")
     }
