@@ -16,7 +16,7 @@ struct ServiceTests {
     let first = try PidFile(path: path)
     #expect(TextFile.read(path) == "\(getpid())\n")
     #expect(throws: ServiceError.running(path, process: "\(getpid())")) { _ = try PidFile(path: path) }
-    first.release()
+    _ = consume first
     #expect(unsafe access(path, F_OK) == -1)
   }
 
@@ -28,7 +28,7 @@ struct ServiceTests {
     close(left)
     let file = try PidFile(path: path)
     #expect(TextFile.read(path) == "\(getpid())\n")
-    file.release()
+    _ = consume file
   }
 
   @Test("a link in the place of the file is not followed")

@@ -30,7 +30,7 @@ final class ControlSocket: Sendable {
     fchmod(descriptor, 0o660)
     let isBound = unsafe UnixAddress(path).with { unsafe bind(descriptor, $0, $1) } == 0
     guard isBound, owner.map({ unsafe chown(path, uid_t.max, $0) == 0 }) ?? true, unsafe chmod(path, 0o660) == 0,
-      listen(descriptor, 16) == 0, let identity = FileIdentity(of: path)
+      listen(descriptor, 16) == 0, let identity = FileIdentity(ofPath: path)
     else {
       let error = SystemError.last
       if isBound { unsafe unlink(path) }
@@ -42,7 +42,7 @@ final class ControlSocket: Sendable {
 
   deinit {
     // Another one's, who has replaced it, stays.
-    if FileIdentity(of: path) == identity { unsafe unlink(path) }
+    if FileIdentity(ofPath: path) == identity { unsafe unlink(path) }
     close(descriptor)
   }
 
@@ -112,16 +112,4 @@ struct ControlClientSocket {
   }
 
   static func mayChange(user: uid_t, ofUser own: uid_t = geteuid()) -> Bool { user == 0 || user == own }
-}
-
-/// Which file a name is of.
-private struct FileIdentity: Hashable {
-  let device: dev_t
-  let node: ino_t
-
-  init?(of path: String) {
-    var status = stat()
-    guard unsafe lstat(path, &status) == 0 else { return nil }
-    (device, node) = (status.st_dev, status.st_ino)
-  }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Unsafe: system calls on a path of ours, and stat(2) into structures of ours.
+// Unsafe: system calls on a path of ours.
 
 internal import FlowMeter
 internal import Glibc
@@ -29,9 +29,6 @@ struct PidFile: ~Copyable {
     close(descriptor)
   }
 
-  /// The process has nothing more to do.
-  consuming func release() {}
-
   private static func locked(_ path: String) throws(ServiceError) -> Int32 {
     while true {
       let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
@@ -49,8 +46,7 @@ struct PidFile: ~Copyable {
   }
 
   private static func isNamed(_ path: String, _ descriptor: Int32) -> Bool {
-    var (ours, named) = (stat(), stat())
-    return unsafe fstat(descriptor, &ours) == 0 && lstat(path, &named) == 0
-      && ours.st_ino == named.st_ino && ours.st_dev == named.st_dev
+    let ours = FileIdentity(ofDescriptor: descriptor)
+    return ours != nil && ours == FileIdentity(ofPath: path)
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Unsafe: system calls on names and texts of ours, and stat(2) into a structure of ours.
+// Unsafe: system calls on names and texts of ours.
 
 internal import FlowMeter
 internal import Glibc
@@ -98,9 +98,8 @@ struct StatisticsFiles: ~Copyable {
 
   /// Whether the directory that is open has its name yet: /run may have been cleared.
   private var isStillThere: Bool {
-    var (ours, named) = (stat(), stat())
-    return unsafe fstat(descriptor, &ours) == 0 && stat(directory, &named) == 0
-      && ours.st_ino == named.st_ino && ours.st_dev == named.st_dev
+    let ours = FileIdentity(ofDescriptor: descriptor)
+    return ours != nil && ours == FileIdentity(ofPath: directory, followsLinks: true)
   }
 
   /// Makes a directory, and makes it another user's, who is to write to it.
