@@ -29,7 +29,9 @@ enum Console {
   /// Replaces the line that shows the progress of a long read.
   static func progress(_ text: String) { write(to: STDERR_FILENO, "\r\u{1b}[K\(text)") }
 
+  /// Names come from outside: what a terminal or a log would take as an order is not written.
   private static func line(_ text: String) {
+    let text = text.withoutControls
     write(to: STDERR_FILENO, errorIsTerminal ? "\r\u{1b}[K\(text)\n" : "\(text)\n")
   }
 
@@ -63,7 +65,18 @@ enum Console {
   }
 }
 
+extension Unicode.Scalar {
+  /// Whether a terminal may take it as an order (C0 and C1 of ISO 6429).
+  var isControl: Bool { value < 0x20 || (0x7f..<0xa0).contains(value) }
+}
+
 extension String {
+  /// The text with a question mark in the place of each character that is not shown; line ends stay.
+  var withoutControls: String {
+    unicodeScalars.contains { $0.isControl && $0 != "\n" }
+      ? String(map { $0 == "\n" || !$0.unicodeScalars.contains(where: \.isControl) ? $0 : "?" }) : self
+  }
+
   /// The text with spaces in front up to a width, or behind up to a width that is given negative.
   func padded(to width: Int) -> String {
     let spaces = String(repeating: " ", count: Swift.max(0, abs(width) - count))

@@ -40,8 +40,13 @@ struct Control: ParsableCommand {
     }
     signal(SIGPIPE, SIG_IGN)
     do throws(ControlClientError) {
+      // Names come from outside: what a terminal would take as an order is not shown.
+      let isTerminal = isatty(STDOUT_FILENO) == 1
       // Who reads it may leave when it has seen enough.
-      try options.client.ask(request) { Console.write(to: STDOUT_FILENO, $0) == 0 }
+      try options.client.ask(request) { octets in
+        let shown = isTerminal ? octets.map { $0 < 0x20 && $0 != 0x0a || $0 == 0x7f ? UInt8(ascii: "?") : $0 } : octets
+        return Console.write(to: STDOUT_FILENO, shown) == 0
+      }
     } catch {
       Console.say(error.description)
       throw ExitCode.failure

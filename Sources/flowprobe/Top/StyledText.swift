@@ -14,9 +14,9 @@ struct StyledRow: Hashable {
   init(_ spans: [Span] = []) { self.spans = spans }
   init(_ text: String, _ style: Style = .plain) { spans = [Span(text: text, style: style)] }
 
-  /// Without styles and without spaces at the end.
+  /// Without styles and without spaces at the end; for a terminal too.
   var plain: String {
-    var text = spans.map(\.text).joined()
+    var text = spans.map(\.text).joined().withoutControls
     while text.last == " " { text.removeLast() }
     return text
   }
@@ -26,11 +26,7 @@ struct StyledRow: Hashable {
     var (text, room) = ("", width)
     for span in spans where room > 0 {
       // Names come from outside: what a terminal would take as an order is not shown.
-      let part = String(
-        span.text.prefix(room).map {
-          $0.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7f && !(0x80..<0xa0).contains($0.value) }
-            ? $0 : "?"
-        })
+      let part = String(span.text.prefix(room).map { $0.unicodeScalars.contains(where: \.isControl) ? "?" : $0 })
       room -= part.count
       switch span.style {
       case .plain: text += part
