@@ -4,7 +4,9 @@
 // by stopping the daemon, and waiting for its thread, before it goes; texts are copied by the library.
 
 internal import CMicrohttpd
+internal import FlowMeter
 internal import Glibc
+internal import Synchronization
 
 /// What a server answers to one request.
 struct HTTPPage: Equatable {
@@ -14,17 +16,22 @@ struct HTTPPage: Equatable {
   var text: String
 }
 
-/// A small HTTP server by libmicrohttpd, with one thread of that library's: GET and HEAD, few connections, short waits.
+/// A small HTTP server by libmicrohttpd, with one thread of that library's: GET and HEAD, few connections, short waits, one
+/// request each.
 @safe final class HTTPServer: @unchecked Sendable {
   /// Connections at a time; more are closed at once.
   private static let mostConnections = 16
   /// Seconds in which nothing comes or goes.
   private static let patience = 10
+  /// How long a connection may last, however much of it comes and goes: ten seconds would be a slow reader's; milliseconds.
+  static let longest: Int64 = 30_000
   /// For the head of a request and of its answer; bytes, a connection.
   private static let memory = 8192
 
   private let page: @Sendable (_ path: String) -> HTTPPage
   private var daemon: OpaquePointer?
+  /// When each connection began, by its socket.
+  private let connections = Mutex<[Int32: Timestamp]>([:])
 
   /// Starts the thread.
   ///
@@ -37,17 +44,20 @@ struct HTTPPage: Equatable {
     let options: [(MHD_OPTION, Int)] = [
       (.LISTEN_SOCKET, Int(descriptor)), (.CONNECTION_LIMIT, Self.mostConnections),
       (.CONNECTION_TIMEOUT, Self.patience), (.CONNECTION_MEMORY_LIMIT, Self.memory),
-      (.END, 0),
     ]
-    let items = unsafe options.map { unsafe MHD_OptionItem(option: $0, value: $1, ptr_value: nil) }
+    let server = unsafe Unmanaged.passUnretained(self).toOpaque()
+    var items = unsafe options.map { unsafe MHD_OptionItem(option: $0, value: $1, ptr_value: nil) }
+    unsafe items.append(
+      MHD_OptionItem(
+        option: .NOTIFY_CONNECTION, value: unsafeBitCast(Self.notice, to: Int.self), ptr_value: server))
+    unsafe items.append(MHD_OptionItem(option: .END, value: 0, ptr_value: nil))
     unsafe items.withUnsafeBufferPointer { items in
       let arguments: [any CVarArg] = unsafe [
         MHD_OPTION.ARRAY.rawValue, OpaquePointer(items.baseAddress!), MHD_OPTION.END.rawValue,
       ]
       unsafe daemon = unsafe withVaList(arguments) { list in
         unsafe MHD_start_daemon_va(
-          MHD_USE_POLL_INTERNAL_THREAD.rawValue, 0, nil, nil, Self.answer, Unmanaged.passUnretained(self).toOpaque(),
-          list)
+          MHD_USE_POLL_INTERNAL_THREAD.rawValue, 0, nil, nil, Self.answer, server, list)
       }
     }
     guard unsafe daemon != nil else {
@@ -63,6 +73,25 @@ struct HTTPPage: Equatable {
     guard let running = unsafe daemon else { return }
     unsafe daemon = nil
     unsafe MHD_stop_daemon(running)
+  }
+
+  /// Ends connections that have lasted too long: who sends an octet now and then keeps none. Any thread.
+  func endLongest(at now: Timestamp = .monotonicClock()) {
+    connections.withLock { connections in
+      for (socket, began) in connections where now.milliseconds - began.milliseconds >= Self.longest {
+        // The library closes it; until that tells, the number is no other connection's.
+        shutdown(socket, Int32(SHUT_RDWR))
+      }
+    }
+  }
+
+  /// Called when a connection begins, and before its socket is closed.
+  private static let notice: MHD_NotifyConnectionCallback = { server, connection, _, event in
+    guard let server = unsafe server, let connection = unsafe connection else { return }
+    let socket = unsafe cmicrohttpd_socket(connection)
+    unsafe Unmanaged<HTTPServer>.fromOpaque(server).takeUnretainedValue().connections.withLock {
+      $0[socket] = event == .CONNECTION_NOTIFY_STARTED ? .monotonicClock() : nil
+    }
   }
 
   /// Called twice a request: with its head, and when what may come behind it has been read.
@@ -96,7 +125,7 @@ struct HTTPPage: Equatable {
     }
     guard let response = unsafe response else { return .NO }
     defer { unsafe MHD_destroy_response(response) }
-    for (name, value) in [("Content-Type", page.type)] + headers {
+    for (name, value) in [("Content-Type", page.type), ("Connection", "close")] + headers {
       guard unsafe MHD_add_response_header(response, name, value) == .YES else { return .NO }
     }
     return unsafe MHD_queue_response(connection, page.status, response)

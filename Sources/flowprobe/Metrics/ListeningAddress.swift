@@ -22,6 +22,8 @@ struct ListeningAddress: Hashable, CustomStringConvertible {
     address = ResolvedAddress(literal, version, port: port)
   }
 
+  var port: UInt16 { address.port }
+
   var description: String {
     let host = address.address.text(address.version)
     return address.version == .v4 ? "\(host):\(address.port)" : "[\(host)]:\(address.port)"

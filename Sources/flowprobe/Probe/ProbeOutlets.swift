@@ -37,20 +37,23 @@ final class ProbeOutlets {
     // Before other threads ask for them: what is lazy is not for two threads at once.
     let (sampler, health, clock) = (probe.sampler, probe.health, probe.clock)
     guard areUsed else { return }
-    let writer = writer
-    start("statistics") {
-      writer.run(sampler, table: { probe.table }, now: { clock.now }, everySecond: { health.note() })
-    }
-    if let control {
-      let server = ControlServer(control, ControlCommands(probe.controlCommands))
-      controlServer = server
-      start("control") { server.run() }
-    }
     if let metrics {
       let pages = MetricsPages(health) { sampler.statistics }
       metricsServer = HTTPServer(listeningOn: metrics.descriptor) { pages.page($0) }
       if metricsServer == nil { Console.say(ListeningError.server(metrics.address).description) }
       self.metrics = nil
+    }
+    let (writer, server) = (writer, metricsServer)
+    start("statistics") {
+      writer.run(sampler, table: { probe.table }, now: { clock.now }) {
+        health.note()
+        server?.endLongest()
+      }
+    }
+    if let control {
+      let server = ControlServer(control, ControlCommands(probe.controlCommands))
+      controlServer = server
+      start("control") { server.run() }
     }
   }
 
