@@ -118,7 +118,7 @@ install: completions
 	install -D -m 644 $(COMPLETIONS)/zsh $(SHARE)/zsh/vendor-completions/_flowprobe
 	install -D -m 644 $(COMPLETIONS)/fish $(SHARE)/fish/vendor_completions.d/flowprobe.fish
 	install -D -m 755 -t $(SHARE)/doc/flowprobe/examples iptables-examples/[a-z]*
-	install -m 644 README.md $(SHARE)/doc/flowprobe/
+	install -m 644 README.md SECURITY.md $(SHARE)/doc/flowprobe/
 	install -D -m 644 -t $(SHARE)/doc/flowprobe/docs docs/*.md
 	install -D -m 644 -t $(SHARE)/doc/flowprobe/docs/collectors docs/collectors/*.md
 	install -m 644 iptables-examples/README.md $(SHARE)/doc/flowprobe/examples/

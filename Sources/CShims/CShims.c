@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "CShims.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -49,6 +50,17 @@ int cshims_set_capabilities(const struct __user_cap_data_struct *sets) {
 int cshims_rename_no_replace(int directory, const char *from, const char *to) {
   return renameat2(directory, from, directory, to, RENAME_NOREPLACE);
 }
+int cshims_seccomp(unsigned operation, unsigned flags, void *argument) {
+  return (int)syscall(SYS_seccomp, operation, flags, argument);
+}
+int cshims_open_place(const char *path) { return open(path, O_PATH | O_CLOEXEC); }
+int cshims_landlock_create_ruleset(const struct cshims_landlock_ruleset *attributes, size_t size, unsigned flags) {
+  return (int)syscall(SYS_landlock_create_ruleset, attributes, size, flags);
+}
+int cshims_landlock_add_rule(int ruleset, int type, const void *rule) {
+  return (int)syscall(SYS_landlock_add_rule, ruleset, type, rule, 0U);
+}
+int cshims_landlock_restrict_self(int ruleset) { return (int)syscall(SYS_landlock_restrict_self, ruleset, 0U); }
 
 ssize_t cshims_send_segments(int socket, const void *bytes, size_t length, uint16_t segment) {
   struct iovec vector = {.iov_base = (void *)bytes, .iov_len = length};

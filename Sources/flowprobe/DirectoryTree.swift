@@ -7,12 +7,16 @@ internal import Glibc
 
 /// Directories that are made as they are needed.
 enum DirectoryTree {
-  /// Makes a directory with its parents, for all to read, whatever the umask is. Who opens it is told what did not work.
-  static func make(_ directory: String) {
+  /// Makes a directory with its parents, whatever the umask is. Who opens it is told what did not work.
+  ///
+  /// - Parameter mode: who may do what with it; default: all may read it, as its parents.
+  static func make(_ directory: String, mode: mode_t = 0o755) {
     var path = directory.hasPrefix("/") ? "" : "."
-    for part in directory.split(separator: "/") {
+    let parts = directory.split(separator: "/")
+    for (place, part) in parts.enumerated() {
       path += "/\(part)"
-      if unsafe mkdir(path, 0o755) == 0 { unsafe chmod(path, 0o755) }
+      let mode = place == parts.count - 1 ? mode : 0o755
+      if unsafe mkdir(path, mode) == 0 { unsafe chmod(path, mode) }
     }
   }
 

@@ -132,6 +132,11 @@ struct Meter: ParsableCommand {
     guard service.chroot == nil || service.user != nil else {
       throw ValidationError("--chroot alone holds nobody, since root leaves it at will; give --user too.")
     }
+    guard service.keptCapabilities != .some(.none) || netfilter.natevents == nil && netfilter.natFields != true else {
+      throw ValidationError(
+        "--keep-capabilities none leaves none to list conntrack's table with, which --natevents and --nat-fields take;"
+          + " give one of the two.")
+    }
     if output.json, !export.dest.isEmpty {
       throw ValidationError("--json prints flows and --dest exports them; give one of the two.")
     }
@@ -142,7 +147,7 @@ struct Meter: ParsableCommand {
     let configuration = try ProbeConfiguration(self)
     Signals.begin(reloads: configuration.isReloadable)
     if files.check {
-      if Check(configuration, user: service.user, root: service.chroot).run() { return }
+      if Check(configuration, service, files: files.all).run() { return }
       throw ExitCode.failure
     }
     let table: FlowTable
@@ -154,7 +159,7 @@ struct Meter: ParsableCommand {
     }
     let succeeded: Bool
     do {
-      let service = try Service(service)
+      var service = try Service(service, configuration, files: files.all)
       let outlets = try ProbeOutlets(configuration)
       let probe = try Probe(configuration, table, outlets)
       try service.confine(configuration, outlets)

@@ -6,7 +6,7 @@ internal import ArgumentParser
 struct ServiceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Run as this user once everything is open, with no more than the capabilities to open it again.",
+      "Run as this user once everything is open, with the capabilities that --keep-capabilities says.",
       valueName: "name[:group]"),
     completion: .shellCommand("getent passwd | cut -d: -f1"))
   var user: String?
@@ -23,4 +23,22 @@ struct ServiceOptions: ParsableArguments {
       valueName: "file"),
     completion: .file())
   var pidfile: String?
+
+  @Option(
+    name: .customLong("keep-capabilities"),
+    help: ArgumentHelp(
+      """
+      Keep these capabilities once everything is open: those that are needed to open interfaces again and to list \
+      translations; CAP_NET_RAW and CAP_NET_ADMIN, so that a changed configuration may have other sources; or none, and an \
+      interface that goes away is not opened again. Default: needed; of root without --user, all.
+      """, valueName: "which"))
+  var keptCapabilities: KeptCapabilities?
+
+  @Flag(
+    name: .customLong("no-sandbox"),
+    help: "Do without the sandbox of seccomp and Landlock, to debug flowprobe or a library of its.")
+  var noSandbox = false
 }
+
+/// Which capabilities stay once everything is open.
+enum KeptCapabilities: String, CaseIterable, ExpressibleByArgument { case none, needed, all }

@@ -30,6 +30,7 @@ begin() { # NUMBER TITLE
     [ -x "$FLOWPROBE" ] || fail "cannot run '$FLOWPROBE': no such program; build it, or name it in FLOWPROBE"
     prefix=fp$number-$$
     work=$(mktemp -d)
+    began=$(cut -d ' ' -f 1 /proc/uptime)
     trap clean_up EXIT
     trap 'exit 1' INT TERM
 }
@@ -39,7 +40,25 @@ need() { # TOOL...
     for tool in "$@"; do command -v "$tool" >/dev/null || skip "$tool is not installed"; done
 }
 
-pass() { echo "ok $number $title"; exit 0; }
+# Every script shows too that the sandbox refuses flowprobe nothing that it needs.
+pass() {
+    local refused
+    refused=$(refusals)
+    [ -z "$refused" ] || fail "the sandbox refused: $refused"
+    echo "ok $number $title"
+    exit 0
+}
+# The system calls that the kernel refused FLOWPROBE since the script began, by number, and whose thread made them; nothing
+# where the kernel keeps no log of them.
+refusals() {
+    dmesg 2>/dev/null | awk -v began="$began" -v program="exe=\"$FLOWPROBE\"" '
+        index($0, program) && / type=1326 / {
+            time = $0; sub(/^\[ */, "", time)
+            if (time + 0 < began) next
+            match($0, /comm=[^ ]*/); thread = substr($0, RSTART + 5, RLENGTH - 5)
+            match($0, / syscall=[0-9]*/); print substr($0, RSTART + 9, RLENGTH - 9), thread
+        }' | sort | uniq -c | xargs
+}
 fail() { echo "not ok $number $title: $*"; exit 1; }
 skip() { echo "skip $number $title: $*"; exit 77; }
 

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name and processors, prctl and
-// capset, accept4, the credentials of a socket's peer, renameat2, sendmmsg, recvmmsg and the ancillary data of
-// UDP_SEGMENT, and constants that are macros. No logic.
+// capset, seccomp and Landlock, accept4, the credentials of a socket's peer, renameat2, sendmmsg, recvmmsg and the
+// ancillary data of UDP_SEGMENT, and constants that are macros. No logic.
 
 #pragma once
 
 #include <errno.h>
+#include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/landlock.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <pthread.h>
@@ -22,6 +26,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 /// Asks the processor to bring in the line at `address` for writing. Never faults.
@@ -55,6 +60,36 @@ int cshims_set_capabilities(const struct __user_cap_data_struct *_Nonnull sets);
 
 /// Renames a file within a directory unless the new name is taken (EEXIST); returns what renameat2 returns.
 int cshims_rename_no_replace(int directory, const char *_Nonnull from, const char *_Nonnull to);
+/// seccomp(2): 0, or -1 and errno; with SECCOMP_FILTER_FLAG_TSYNC the number of a thread that could not be filtered.
+int cshims_seccomp(unsigned operation, unsigned flags, void *_Nullable argument);
+/// The machine as a filter is told it (AUDIT_ARCH_…).
+static inline uint32_t cshims_architecture(void) {
+#if defined(__x86_64__)
+  return AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+  return AUDIT_ARCH_AARCH64;
+#else
+#error "the sandbox knows x86_64 and aarch64: name this architecture here and in SystemCallFilter"
+#endif
+}
+/// A descriptor of a file or directory as a place (O_PATH); -1 and errno where that failed.
+int cshims_open_place(const char *_Nonnull path);
+/// What landlock_create_ruleset(2) takes since version 6 of its ABI; an older one takes the first of it.
+struct cshims_landlock_ruleset {
+  uint64_t handled_access_fs;
+  uint64_t handled_access_net;
+  uint64_t scoped;
+};
+/// What landlock_add_rule(2) takes with LANDLOCK_RULE_NET_PORT, which is 2.
+struct cshims_landlock_port {
+  uint64_t allowed_access;
+  uint64_t port;
+};
+/// The three calls of landlock(7): -1 and errno where one failed.
+int cshims_landlock_create_ruleset(
+    const struct cshims_landlock_ruleset *_Nullable attributes, size_t size, unsigned flags);
+int cshims_landlock_add_rule(int ruleset, int type, const void *_Nonnull rule);
+int cshims_landlock_restrict_self(int ruleset);
 
 /// MAP_FAILED as an integer, for comparison.
 static inline intptr_t cshims_map_failed(void) { return (intptr_t)MAP_FAILED; }

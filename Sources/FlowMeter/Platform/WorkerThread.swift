@@ -4,7 +4,7 @@
 
 internal import CShims
 internal import Glibc
-internal import Synchronization
+package import Synchronization
 
 /// A thread with a name, which `top -H` shows.
 ///
@@ -23,6 +23,9 @@ public final class WorkerThread: Sendable {
 
   /// How many octets of a name the kernel takes.
   public static let longestName = 15
+
+  /// What a thread does first of all, of those that are started from now on; nil: nothing.
+  package static let prologue = Mutex<(@Sendable () -> Void)?>(nil)
 
   private let thread: pthread_t
   private let body: Body
@@ -60,6 +63,7 @@ public final class WorkerThread: Sendable {
         guard let argument = unsafe argument else { return nil }
         let body = unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
         unsafe cshims_set_thread_name(String(decoding: body.name.utf8.prefix(WorkerThread.longestName), as: UTF8.self))
+        WorkerThread.prologue.withLock { $0 }?()
         body.run()
         body.hasReturned.store(true, ordering: .releasing)
         return nil

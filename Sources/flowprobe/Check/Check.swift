@@ -13,13 +13,13 @@ struct Check {
   let configuration: ProbeConfiguration
   let system: SystemView
 
-  /// Who the program is to become; nil: it stays who it is.
-  let user: String?
-  /// What is to become the root directory; nil: it stays the one it is.
-  let root: String?
+  /// What the program is to become.
+  let service: ServiceOptions
+  /// What the configuration is read from.
+  let files: [String]
 
-  init(_ configuration: ProbeConfiguration, user: String? = nil, root: String? = nil) {
-    (self.configuration, self.user, self.root) = (configuration, user, root)
+  init(_ configuration: ProbeConfiguration, _ service: ServiceOptions, files: [String]) {
+    (self.configuration, self.service, self.files) = (configuration, service, files)
     system = SystemView()
   }
 
@@ -38,6 +38,7 @@ struct Check {
     findings.append(.fact("sampling", configuration.table.sampling?.summary ?? "none"))
     findings += statistics + outlets
     findings += processors + account
+    findings += files.compactMap { ConfigurationFile.exposure(of: $0).map(Finding.notice) }
     return findings
   }
 
@@ -85,9 +86,9 @@ struct Check {
   /// By the rights of who the program is to become.
   private func files(_ destination: ExportDestination, _ pattern: FilePattern) -> Finding {
     do throws(SystemError) {
-      let account = user.flatMap { try? ServiceUser($0) }
+      let account = service.user.flatMap { try? ServiceUser($0) }
       let isThere = try Privileges.acting(as: account) { () throws(SystemError) in
-        try DirectoryTree.tryOut((root ?? "") + pattern.directory)
+        try DirectoryTree.tryOut((service.chroot ?? "") + pattern.directory)
       }
       guard isThere else { throw SystemError(code: ENOENT) }
       let rules = destination.configuration.file
@@ -145,9 +146,13 @@ struct Check {
   }
 
   private var account: [Finding] {
-    guard let user else { return [] }
+    let sandbox = Finding.fact(
+      "sandbox", service.noSandbox ? "no_new_privs, \(Sandbox.absence)" : Sandbox.outlook)
+    let kept = Service.kept(configuration, service).intersection(.permitted).names
+    let capabilities = Finding.fact("keeps", kept.isEmpty ? "no capabilities" : kept)
+    guard let user = service.user else { return [capabilities, sandbox] }
     do throws(ServiceError) {
-      return [.fact("user", try ServiceUser(user).name)]
+      return [.fact("user", try ServiceUser(user).name), capabilities, sandbox]
     } catch {
       return [.problem(error.description)]
     }

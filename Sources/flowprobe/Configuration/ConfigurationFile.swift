@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Unsafe: reads a file into memory of ours.
+// Unsafe: reads a file, and stat(2), into memory of ours.
 
 internal import ArgumentParser
 internal import FlowMeter
@@ -30,6 +30,13 @@ struct ConfigurationFile {
       let place = line.map { ", line \($0)" } ?? ""
       return "cannot use configuration file '\(path)'\(place): \(reason)"
     }
+  }
+
+  /// That others than root and its owner's group may write it, in words; nil where they may not.
+  static func exposure(of path: String) -> String? {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0, status.st_mode & S_IWOTH != 0 else { return nil }
+    return "anybody may write to '\(path)', and so decide what flowprobe does; run 'chmod o-w \(path)'"
   }
 
   init(path: String) throws(Refusal) { try self.init(try Self.read(path), path: path) }

@@ -22,7 +22,10 @@ struct ConfigurationOptions: ParsableArguments {
   @Flag(help: "Tell what would run, what would be missed and what stands in the way, and exit; nothing is started.")
   var check = false
 
-  var areEmpty: Bool { config.isEmpty && moduleConfiguration.isEmpty }
+  /// What options are read from, now and again.
+  var all: [String] { config + moduleConfiguration }
+
+  var areEmpty: Bool { all.isEmpty }
 
   /// The arguments with those of the files that they name in front.
   ///

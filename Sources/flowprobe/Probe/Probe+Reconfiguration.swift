@@ -20,6 +20,13 @@ extension Probe {
     let now = parts.withLock { $0 }
     var next = wanted
     let fixed = try next.keepWhatIsFixed(of: now.configuration)
+    let lacking = next.capabilitiesToOpen(beside: now.configuration).subtracting(.permitted)
+      .intersection(Privileges.givenUp.withLock { $0 })
+    guard lacking.isEmpty else {
+      throw ChangeRefusal(
+        description: "new sources take \(lacking.names), which was given up at the start; start flowprobe anew, or with"
+          + " --keep-capabilities all")
+    }
     var opened = Opened(follower: now.follower, table: now.table)
     do {
       try open(next, now, &opened)

@@ -5,23 +5,23 @@
 internal import CShims
 internal import FlowMeter
 internal import Glibc
+internal import Synchronization
 
 /// What the program may do once its sources are open.
 ///
-/// ``limit()`` comes before the first thread, so that all have less from the start; ``drop(to:keeping:)`` when the
-/// sources are open. A thread that looks names up may be there by then: setuid(3) is all threads', and a thread that
-/// does not ask for them keeps no capabilities through it.
+/// ``limit()`` comes before the first thread, so that all have less from the start; ``drop(to:keeping:)`` or
+/// ``keep(_:)`` when the sources are open. A thread that looks names up may be there by then: setuid(3) is all threads',
+/// and a thread that does not ask for them keeps no capabilities through it; capset(2) is one thread's, and
+/// ``limitOtherThreads()`` sees to the others.
 enum Privileges {
-  /// A source that went away is opened again: CAP_NET_RAW for interfaces, CAP_NET_ADMIN for NFLOG and conntrack.
-  static let ofSources: UInt32 = 1 << CAP_NET_RAW | 1 << CAP_NET_ADMIN
+  /// Capabilities that the process had and has no longer.
+  static let givenUp = Mutex<Capabilities>([])
 
-  /// Leaves nothing to be gained: no set-user-id, no file's capabilities, none beside those of the sources.
+  /// Leaves nothing to be gained: no set-user-id, no file's capabilities, none that are inherited.
   static func limit() {
     cshims_process_control(PR_SET_NO_NEW_PRIVS, 1)
     // Root alone may; from others there is nothing to take.
-    for capability in 0...CAP_LAST_CAP where ofSources & 1 << capability == 0 {
-      cshims_process_control(PR_CAPBSET_DROP, UInt(capability))
-    }
+    for capability in 0...CAP_LAST_CAP { cshims_process_control(PR_CAPBSET_DROP, UInt(capability)) }
   }
 
   /// Makes a directory the root directory.
@@ -52,16 +52,33 @@ enum Privileges {
 
   /// Becomes another user, for good.
   ///
-  /// - Parameter capabilities: a bit each; those of them that the process has stay.
-  static func drop(to account: ServiceUser, keeping capabilities: UInt32) throws(ServiceError) {
-    var sets = [__user_cap_data_struct](repeating: .init(), count: 2)
-    guard unsafe cshims_get_capabilities(&sets) == 0 else { throw .change(user: account.name, .last) }
-    let kept = sets[0].permitted & capabilities
-    sets = [.init(effective: kept, permitted: kept, inheritable: 0), .init()]
+  /// - Parameter capabilities: those of them that the process has stay.
+  static func drop(to account: ServiceUser, keeping capabilities: Capabilities) throws(ServiceError) {
+    let kept = Capabilities.permitted.intersection(capabilities)
     guard cshims_process_control(PR_SET_KEEPCAPS, 1) == 0,
       unsafe setgroups(account.groups.count, account.groups) == 0,
-      setgid(account.group) == 0, setuid(account.user) == 0,
-      unsafe cshims_set_capabilities(sets) == 0
+      setgid(account.group) == 0, setuid(account.user) == 0, set(kept)
     else { throw .change(user: account.name, .last) }
+  }
+
+  /// Stays who it is, with less.
+  ///
+  /// - Parameter capabilities: those of them that the process has stay.
+  static func keep(_ capabilities: Capabilities) throws(ServiceError) {
+    WorkerThread.prologue.withLock { $0 = nil }
+    guard set(Capabilities.permitted.intersection(capabilities)) else { throw .capabilities(.last) }
+  }
+
+  /// Threads that are started before ``keep(_:)`` have no capabilities: they need none, and nobody could take them away.
+  static func limitOtherThreads() { WorkerThread.prologue.withLock { $0 = { _ = set([]) } } }
+
+  /// Of the calling thread: permitted and effective, and none to inherit, with which ambient ones go too.
+  private static func set(_ capabilities: Capabilities) -> Bool {
+    let word = capabilities.rawValue
+    let before = Capabilities.permitted
+    let sets: [__user_cap_data_struct] = [.init(effective: word, permitted: word, inheritable: 0), .init()]
+    guard unsafe cshims_set_capabilities(sets) == 0 else { return false }
+    givenUp.withLock { $0.formUnion(before.subtracting(capabilities)) }
+    return true
   }
 }

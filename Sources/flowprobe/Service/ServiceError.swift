@@ -8,6 +8,7 @@ enum ServiceError: Error, Hashable, CustomStringConvertible {
   case noUser(String)
   case noGroup(String)
   case change(user: String, SystemError)
+  case capabilities(SystemError)
   case root(String, SystemError)
   /// Names are looked up in the new root directory.
   case noResolver(root: String, name: String)
@@ -25,6 +26,8 @@ enum ServiceError: Error, Hashable, CustomStringConvertible {
       "cannot run as group '\(name)': there is no such group; make it with 'addgroup --system \(name)'"
     case .change(let user, let error):
       "cannot become user '\(user)': \(error); start as root"
+    case .capabilities(let error):
+      "cannot give capabilities up: \(error); allow the system call capset to it"
     case .root(let directory, let error):
       "cannot make '\(directory)' the root directory: \(error); give a directory that is there, and start as root"
     case .noResolver(let root, let name):

@@ -30,6 +30,12 @@ struct ServiceUser: Hashable {
     groups = Array(found.prefix(Int(count)))
   }
 
+  /// Of the account that the process is: its name, or its number where it has none.
+  static var ownName: String {
+    guard let account = unsafe getpwuid(geteuid()) else { return "user \(geteuid())" }
+    return unsafe String(cString: account.pointee.pw_name)
+  }
+
   /// What an account is likely to have by far; of more, these are taken.
   private static let mostGroups = 256
 }
