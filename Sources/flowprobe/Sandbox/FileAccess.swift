@@ -2,6 +2,7 @@
 //
 // Unsafe: realpath(3) of names of ours.
 
+internal import FlowExport
 internal import Glibc
 
 /// The files that the program reaches once it runs: all that Landlock lets it.
