@@ -48,7 +48,9 @@ extension FileAccess {
     files += Self.systemFiles
     read += Self.systemDirectories
     if !root.isEmpty { read += Self.systemDirectories.map { Self.joined(root, $0) } }
-    if let resolver = Self.target(of: "/etc/resolv.conf") { read.append(Self.parent(of: resolver)) }
+    if let resolver = Self.target(of: "/etc/resolv.conf").map(Self.parent), !read.contains(resolver) {
+      read.append(resolver)
+    }
   }
 
   /// The resolver's settings and certificates, libraries that the resolver loads, what the kernel tells of interfaces,
