@@ -8,9 +8,11 @@ DESTDIR ?=
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 PROGRAM := .build/release/flowprobe
 
-BUILD_PACKAGES := libmicrohttpd-dev libnetfilter-conntrack-dev libnetfilter-log-dev libnfnetlink-dev libpcap-dev
+BUILD_PACKAGES := libmicrohttpd-dev libnetfilter-conntrack-dev libnetfilter-log-dev libnfnetlink-dev libpcap-dev \
+  libssl-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) conntrack curl debhelper debootstrap ethtool fish gcc iproute2 iptables jq \
-  libc6-dev libfixbuf-tools nfdump nftables pmacct procps prometheus python3 snmp snmpd systemd-container tcpdump tmux tshark zsh
+  libc6-dev libfixbuf-tools nfdump nftables openssl pmacct procps prometheus python3 snmp snmpd systemd-container tcpdump \
+  tmux tshark zsh
 DEB_PACKAGES := $(BUILD_PACKAGES) debhelper
 BENCH_PACKAGES := $(BUILD_PACKAGES) nfdump softflowd
 SCENARIO_PACKAGES := $(BENCH_PACKAGES) fprobe iproute2 iptables nftables pmacct ulogd2

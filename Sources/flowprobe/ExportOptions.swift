@@ -10,7 +10,8 @@ struct ExportOptions: ParsableArguments {
     help: ArgumentHelp(
       """
       Export to these collectors: address[:port][@source][%device], apart by commas; may be given several times. \
-      One with parameters of its own is udp://address?name=value&name=value. Files instead are \
+      tcp://address and tls://address deliver IPFIX reliably. One with parameters of its own is \
+      udp://address?name=value&name=value. Files instead are \
       file:///directory/name, where a name with times (%Y%m%d-%H%M) makes a new one every hour. Parameters are \
       \(ExportDestination.parameterNames.joined(separator: ", ")). Groups: hash(list), round-robin(list), failover(list), \
       mirror(list).

@@ -43,7 +43,7 @@ struct DeliveryTests {
   @Test("a Collector that never reads holds nobody up; what its queue cannot hold is lost, counted and told")
   func neverReads() throws {
     let receiver = try #require(StreamReceiver(buffer: 4096))
-    let scene = try scene(receiver, "?queue=65536&sndbuf=4096")
+    let scene = try scene(receiver, "?queue=65536&sndbuf=4096&export-rate=0")
     let connection = try #require(
       {
         scene.pass(); return receiver.accept()

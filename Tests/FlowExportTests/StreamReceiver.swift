@@ -56,6 +56,7 @@ final class StreamReceiver {
 
     /// Reads what comes within a time, up to so many octets, at most `most` at once.
     func read(_ count: Int = .max, most: Int = 65_536, within milliseconds: Int32 = 300) {
+      defer { takeMessages() }
       var left = count
       while left > 0, !isAtEnd {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -79,26 +80,33 @@ final class StreamReceiver {
     }
 
     /// The whole messages that came.
-    var messages: [[UInt8]] {
-      var (messages, offset) = ([[UInt8]](), 0)
-      while offset + 16 <= octets.count {
-        let length = octets.number(offset + 2, 2)
-        guard octets.number(offset, 2) == 10, length >= 16, offset + length <= octets.count else { break }
-        messages.append(Array(octets[offset..<offset + length]))
-        offset += length
+    private(set) var messages: [[UInt8]] = []
+    /// What a Collector makes of them.
+    private(set) var collector = WireCollector()
+    private var taken = 0
+
+    private func takeMessages() {
+      while taken + 16 <= octets.count {
+        let length = octets.number(taken + 2, 2)
+        guard octets.number(taken, 2) == 10, length >= 16, taken + length <= octets.count else { break }
+        messages.append(Array(octets[taken..<taken + length]))
+        collector.take(messages[messages.count - 1])
+        taken += length
       }
-      return messages
     }
 
     /// Octets behind the last whole message.
-    var rest: Int { octets.count - messages.reduce(0) { $0 + $1.count } }
-
-    var collector: WireCollector { WireCollector(messages) }
+    var rest: Int { octets.count - taken }
 
     /// Closes it; octets that were not read make that a reset.
     func end() {
       isClosed = true
       close(descriptor)
+    }
+
+    func say(_ text: String) {
+      let octets = Array(text.utf8)
+      unsafe _ = octets.withUnsafeBytes { unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
     }
 
     /// Says that nothing more is said, and goes on reading.

@@ -472,3 +472,25 @@ sequence_break() { # FILE
     jq -rs 'foreach .[] as $m ({ next: 0 }; { expected: .next, found: $m.sequence, next: (.next + $m.records) };
         select(.expected != .found) | "\(.found), not \(.expected)")' "$1" | head -n 1
 }
+
+# A collector over TCP or TLS, each connection in a file of its own: see stream_collector.py.
+start_stream_collector() { # NAME NAMESPACE ADDRESS PORT [OPTION...] : files in $work/NAME
+    start "$1" "$2" python3 "$here/stream_collector.py" listen "$3" "$4" "$work/$1" "${@:5}"
+    wait_for 10 port_open "$2" "$4" tcp || fail "the collector does not start: $(tail -n 1 "$work/$1.err")"
+}
+stream_messages() { # NAME : a JSON object a message, a file behind the other
+    python3 "$here/stream_collector.py" read "$work/$1"/*.ipfix 2>"$work/$1.read"
+}
+# Records, and how many different destination ports they have.
+stream_ports() { # NAME
+    stream_messages "$1" | jq -r '.flows[]["11"] // empty' | sort -n | uniq -c |
+        awk '{ records += $1; ports++ } END { print records + 0, ports + 0 }'
+}
+# What does not hold for a connection: that sequence numbers go on without a gap from whatever the first is, and that each
+# set's template came before it.
+stream_faults() { # NAME
+    stream_messages "$1" | jq -rs 'group_by(.source)[] | . as $all | foreach .[] as $m ({ next: $all[0].sequence };
+        { expected: .next, found: $m.sequence, undecoded: $m.undecoded, source: $m.source,
+          next: (($m.sequence + $m.records) % 4294967296) };
+        select(.expected != .found or .undecoded > 0) | "\(.source): \(.found), not \(.expected)")' | head -n 3
+}

@@ -21,6 +21,9 @@ final class Delivery: Sendable {
     /// Octets of messages that wait in the thread's memory.
     var windowOctets = 0
     var events: [ExportEvent] = []
+    /// Losses that nobody was told of, and when somebody was last.
+    var losses: [ExportError.Kind: (records: FlowTotals, messages: UInt64)] = [:]
+    var lossesTold: [ExportError.Kind: Timestamp] = [:]
     var finish: Finish?
     var hasEnded = false
 
@@ -79,16 +82,13 @@ final class Delivery: Sendable {
 
   /// Takes messages over, with what the exporter has counted when they are no longer its own. Those that the queue has no
   /// room for are lost; templates are few, and always taken.
-  func take(_ batch: borrowing MessageBatch, _ exporter: ExportStatistics) {
-    var messages: [QueuedMessage] = []
-    batch.forEach { messages.append($0) }
+  func take(_ messages: [QueuedMessage], _ exporter: ExportStatistics) {
     if configuration.waitsForRoom { waitForRoom(messages.reduce(0) { $0 + $1.octets.count }) }
-    var lost = ExportStatistics()
     state.withLock { state in
       state.exporter = exporter
       for message in messages {
         guard message.contents.role == .templates || hasRoom(message.octets.count, state) else {
-          lost.lose(message.contents, .queueFull)
+          state.lose(message.contents, .queueFull)
           continue
         }
         state.delivery.queue(message.contents)
@@ -96,12 +96,8 @@ final class Delivery: Sendable {
         state.inboxOctets += message.octets.count
       }
       state.delivery.queuePeak = max(state.delivery.queuePeak, state.inboxOctets + state.windowOctets)
-      state.counted.add(lost)
-      if lost.failedMessages > 0 {
-        state.note(.lost(destination: destination, .queueFull, lost.lost, lost.failedMessages))
-      }
     }
-    wake.call()
+    if !messages.isEmpty { wake.call() }
   }
 
   private func hasRoom(_ octets: Int, _ state: State) -> Bool {
@@ -126,13 +122,26 @@ final class Delivery: Sendable {
     state.withLock { $0.counted.isConnected || $0.counted.failedAttempts == 0 && $0.delivery.connections == 0 }
   }
 
-  /// What an operator wants to hear of, since the last call.
+  /// What an operator wants to hear of, since the last call; of losses of one kind once a minute, and at the end.
   func takeEvents() -> [ExportEvent] {
-    state.withLock { state in
-      defer { state.events = [] }
-      return state.events
+    let now = Timestamp.monotonicClock()
+    return state.withLock { state in
+      var events = state.events
+      state.events = []
+      for (kind, loss) in state.losses.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+        let told = state.lossesTold[kind]
+        let isDue = told.map { now.milliseconds - $0.milliseconds >= Self.tellingInterval } ?? true
+        guard isDue || state.hasEnded else { continue }
+        events.append(.lost(destination: destination, kind, loss.records, loss.messages))
+        state.losses[kind] = nil
+        state.lossesTold[kind] = now
+      }
+      return events
     }
   }
+
+  /// Milliseconds.
+  private static let tellingInterval: Int64 = 60_000
 
   /// Has the thread end once everything is delivered, or after that many milliseconds; see ``waitForEnd()``. Of several
   /// calls the one that ends it first holds.
@@ -174,17 +183,18 @@ final class Delivery: Sendable {
 }
 
 extension Delivery.State {
-  /// What an operator is to hear of, once nobody has taken what was to be heard before: the list is short.
-  mutating func note(_ event: ExportEvent) {
-    if case .lost(_, let kind, let records, let messages) = event,
-      let place = events.firstIndex(where: { $0.isLoss(of: kind) }),
-      case .lost(let destination, _, var earlier, let count) = events[place]
-    {
-      earlier.add(records)
-      events[place] = .lost(destination: destination, kind, earlier, count + messages)
-    } else if events.count < 64 {
-      events.append(event)
-    }
+  /// What an operator is to hear of; who never asks is told the first.
+  mutating func note(_ event: ExportEvent) { if events.count < 64 { events.append(event) } }
+
+  /// A message that no one will have.
+  mutating func lose(_ contents: MessageBatch.Contents, _ kind: ExportError.Kind) {
+    counted.errors[kind, default: 0] += 1
+    counted.lost.add(contents.flows)
+    counted.natEvents.lost += contents.events
+    var loss = losses[kind] ?? (FlowTotals(), 0)
+    loss.records.add(contents.flows)
+    loss.messages += 1
+    losses[kind] = loss
   }
 }
 
@@ -209,14 +219,5 @@ extension SpoolStatistics {
   mutating func take(_ contents: MessageBatch.Contents) {
     waiting.remove(contents.flows)
     waitingEvents -= contents.events
-  }
-}
-
-extension ExportStatistics {
-  /// A message that no one will have.
-  mutating func lose(_ contents: MessageBatch.Contents, _ kind: ExportError.Kind) {
-    errors[kind, default: 0] += 1
-    lost.add(contents.flows)
-    natEvents.lost += contents.events
   }
 }

@@ -4,8 +4,8 @@ internal import FlowMeter
 
 /// What has no room in memory, or waits for a connection, goes to disk and comes back, in its order.
 ///
-/// At the first need all that waits in memory goes to disk too, and stays in memory; what comes then stays on disk alone until
-/// memory is nearly empty. A segment's file goes when its last message is acknowledged.
+/// At the first need all that waits in memory goes to disk too, and the oldest of it, up to half the queue, stays in memory;
+/// what comes then is on disk alone until memory is nearly empty. A segment's file goes when its last message is acknowledged.
 extension DeliveryLoop {
   /// How long messages wait for a connection in memory alone. Milliseconds.
   private static let grace: Int64 = 5000
@@ -35,6 +35,8 @@ extension DeliveryLoop {
   /// Brings to disk what waits in memory alone, where that is too much or too long.
   func spoolIfNeeded() {
     let now = Timestamp.monotonicClock()
+    // What is on disk too has to leave room for what comes.
+    defer { if current.window.unspooledOctets == 0 { current.unload(to: room) } }
     guard current.window.unspooledOctets > 0, now >= nextSpooling else { return }
     let waitsLong = !isConnected && now.milliseconds - unconnectedSince.milliseconds >= Self.grace
     guard current.window.waitingOctets > room || waitsLong else { return }
@@ -80,10 +82,7 @@ extension DeliveryLoop {
       guard message.contents.role != .templates else { return }
       delivery.count { state in
         state.delivery.unqueue(message.contents)
-        var lost = ExportStatistics()
-        lost.lose(message.contents, kind)
-        state.counted.add(lost)
-        state.note(.lost(destination: delivery.destination, kind, lost.lost, 1))
+        state.lose(message.contents, kind)
       }
     }
     guard let spool, Timestamp.monotonicClock() >= nextSpooling || spool.hasRoom(for: message) else {

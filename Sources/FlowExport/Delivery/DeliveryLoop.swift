@@ -65,7 +65,6 @@ final class DeliveryLoop {
     repeat {
       lookForEarlier()
       takeInbox()
-      spoolIfNeeded()
       do throws(StreamFailure) {
         try connect()
         try exchange()
@@ -137,6 +136,8 @@ final class DeliveryLoop {
     loadSegments()
     try send(connection)
     noteAcknowledged(connection, at: now)
+    // What has just become free is used at once: the next round comes with the socket's room.
+    loadSegments()
     if servesEarlier, active.isDelivered, endsBy == nil { endSending(at: now) }
     guard let endsBy, now >= endsBy || hasEndedSending && connection.unacknowledged == 0 else { return }
     close(reason: nil, mayLackAcknowledged: false)
@@ -250,6 +251,7 @@ final class DeliveryLoop {
     let (messages, finish) = delivery.takeInbox()
     if let finish, self.finish.map({ finish.until < $0.until }) ?? true { self.finish = finish }
     for message in messages { take(message) }
+    spoolIfNeeded()
     let octets = current.window.waitingOctets + earlier.reduce(0) { $0 + $1.window.waitingOctets }
     delivery.count { $0.windowOctets = octets }
   }
@@ -291,18 +293,15 @@ final class DeliveryLoop {
       connection.endSending()
     }
     concludeSpool()
-    var lost = ExportStatistics()
     var contents: [MessageBatch.Contents] = []
     current.window.forEachWaiting { if $0.segment == nil { contents.append($0.message.contents) } }
-    for each in contents where each.role != .templates { lost.lose(each, .notDelivered) }
     delivery.count { state in
-      for each in contents { state.delivery.unqueue(each) }
-      state.counted.add(lost)
+      for each in contents {
+        state.delivery.unqueue(each)
+        if each.role != .templates { state.lose(each, .notDelivered) }
+      }
       state.counted.isConnected = false
       state.windowOctets = 0
-      if lost.failedMessages > 0 {
-        state.note(.lost(destination: delivery.destination, .notDelivered, lost.lost, lost.failedMessages))
-      }
     }
   }
 }

@@ -54,6 +54,14 @@ final class OutgoingStream {
     }
   }
 
+  /// Has memory hold no more than so many octets of what is on disk too, as far as the connection has no use for it yet.
+  func unload(to room: Int) {
+    while window.waitingOctets > room, let (segment, messages) = window.unloadLast() {
+      (segment.isLoaded, segment.waiting) = (false, 0)
+      for message in messages { entered.forget(message) }
+    }
+  }
+
   /// Lets go of messages that need not be sent again.
   func release(before time: Timestamp, room: Int) {
     window.release(before: time, room: room) { prelude.note($0) }

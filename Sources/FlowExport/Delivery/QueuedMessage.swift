@@ -43,13 +43,13 @@ struct QueuedMessage: Sendable {
 }
 
 extension MessageBatch {
-  /// The messages, each by itself.
-  func forEach(_ body: (QueuedMessage) -> Void) {
-    var offset = 0
-    for (place, length) in lengths.enumerated() {
-      let octets = octets.copy(offset..<offset + Int(length))
-      body(QueuedMessage(octets: octets, contents: contents[place]))
-      offset += Int(length)
+  /// Messages `range`, each by itself.
+  func messages(_ range: Range<Int>) -> [QueuedMessage] {
+    var offset = lengths[..<range.lowerBound].reduce(0) { $0 + Int($1) }
+    return range.map { place in
+      let length = Int(lengths[place])
+      defer { offset += length }
+      return QueuedMessage(octets: octets.copy(offset..<offset + length), contents: contents[place])
     }
   }
 }

@@ -122,6 +122,19 @@ struct SendWindow {
   /// Entries that were never acknowledged, in their order.
   func forEachWaiting(_ body: (Entry) -> Void) { for place in deliveredEnd..<entries.count { body(entries[place]) } }
 
+  /// Takes the messages of the last segment out of memory, where none of them was staged for the connection.
+  ///
+  /// - Returns: the segment and its messages; nil where there is no such segment.
+  mutating func unloadLast() -> (segment: SpoolSegment, messages: [QueuedMessage])? {
+    guard let segment = entries.last?.segment else { return nil }
+    let start = entries.lastIndex { $0.segment !== segment }.map { $0 + 1 } ?? 0
+    guard start >= stagedEnd, start >= deliveredEnd, start > first else { return nil }
+    let messages = entries[start...].map(\.message)
+    entries.removeLast(entries.count - start)
+    waitingOctets -= messages.reduce(0) { $0 + $1.octets.count }
+    return (segment, messages)
+  }
+
   /// Gives those of them that are in memory alone to `body`, which says which segment has each now too; nil ends it.
   mutating func spoolWaiting(_ body: (QueuedMessage) -> SpoolSegment?) {
     for place in deliveredEnd..<entries.count where entries[place].segment == nil {

@@ -27,6 +27,13 @@ struct SessionPrelude {
     }
   }
 
+  /// Takes back what was noted of a message's templates.
+  mutating func forget(_ message: QueuedMessage) {
+    guard message.contents.role == .templates else { return }
+    let gone = message.sets
+    sets.removeAll { gone.contains($0) }
+  }
+
   /// The message without the templates that were noted; nil where nothing is left of it.
   func novel(_ message: QueuedMessage) -> QueuedMessage? {
     guard message.contents.role == .templates else { return message }

@@ -26,9 +26,9 @@ enum DestinationParameter: String, CaseIterable {
   var schemes: [DestinationTarget.Scheme] {
     switch self {
     case .exportProtocol, .records, .profile, .filter, .engineID: DestinationTarget.Scheme.allCases
-    case .sendBuffer: [.udp, .tcp, .tls]
-    // A connection loses nothing that would be to repeat, and TCP has a pace of its own; so have files.
-    case .refreshRate, .timeoutRate, .exportRate: [.udp]
+    case .exportRate, .sendBuffer: [.udp, .tcp, .tls]
+    // A connection loses nothing that would be to repeat, and a file neither.
+    case .refreshRate, .timeoutRate: [.udp]
     case .queue, .spool, .spoolSize: [.tcp, .tls]
     case .authorities, .certificate, .key, .name: [.tls]
     case .rotation, .size, .sync: [.file]

@@ -56,7 +56,8 @@ public final class CollectorExporter: FlowRecordConsumer {
     delivery = isAcknowledged ? Delivery(destination) : nil
     courier = Courier(number: number, ownSessions: ownSessions)
     selection = configuration.filter.map { RecordSelection($0) }
-    pace = Pace(perSecond: configuration.exportRate)
+    // Who waits for room needs no other pace.
+    pace = Pace(perSecond: isAcknowledged && configuration.delivery.waitsForRoom ? 0 : configuration.exportRate)
     encoder = configuration.makeEncoder(repeatsTemplates: !isAcknowledged && !destination.isFiles)
     options = OptionsSchedule(configuration.sampling, configuration.profile.rules)
   }
@@ -279,10 +280,18 @@ public final class CollectorExporter: FlowRecordConsumer {
   }
 
   private func handOver(to delivery: Delivery) {
-    onProgress()
     counters.templates = encoder.templateCount
     counters.pending = encoder.pending
-    delivery.take(batch, counters)
+    for contents in batch.contents { counters.pending.add(contents.flows) }
+    var next = 0
+    repeat {
+      onProgress()
+      let chunk = next..<min(next + Pace.burst, batch.count)
+      pace.wait(for: chunk.count)
+      for place in chunk { counters.pending.remove(batch.contents[place].flows) }
+      delivery.take(batch.messages(chunk), counters)
+      next = chunk.upperBound
+    } while next < batch.count
     batch.removeAll()
   }
 

@@ -132,9 +132,4 @@ public enum ExportEvent: Sendable, CustomStringConvertible {
     case .connect, .bufferFull, .other: "they could not be sent"
     }
   }
-
-  /// Whether it tells of a loss for that reason.
-  func isLoss(of kind: ExportError.Kind) -> Bool {
-    if case .lost(_, let other, _, _) = self { other == kind } else { false }
-  }
 }

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Testing
+
+@testable import FlowExport
+@testable import FlowMeter
+
+/// A directory that is gone at the end.
+final class TemporaryDirectory {
+  let path: String
+
+  init() throws {
+    var template = Array("/tmp/flowprobe-test-XXXXXX".utf8CString)
+    guard unsafe mkdtemp(&template) != nil else { throw SystemError.last }
+    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  deinit {
+    for name in names { unsafe unlink("\(path)/\(name)") }
+    unsafe rmdir(path)
+  }
+
+  /// What is in it, sorted.
+  var names: [String] {
+    guard let stream = unsafe opendir(path) else { return [] }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: entry.pointee.d_name) {
+        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  func octets(of name: String) -> [UInt8] {
+    let descriptor = unsafe open("\(path)/\(name)", O_RDONLY)
+    defer { close(descriptor) }
+    let size = Int(lseek(descriptor, 0, SEEK_END))
+    return unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+      count = unsafe pread(descriptor, buffer.baseAddress, size, 0)
+    }
+  }
+
+  func write(_ octets: [UInt8], to name: String) {
+    let descriptor = unsafe open("\(path)/\(name)", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    defer { close(descriptor) }
+    unsafe _ = octets.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+  }
+}
+
+@Suite("The spool")
+struct SpoolTests {
+  private func messages(in octets: [UInt8]) -> [[UInt8]] {
+    var (messages, rest) = ([[UInt8]](), octets[...])
+    while rest.count >= 16 {
+      let length = Int(rest[rest.startIndex + 2]) << 8 | Int(rest[rest.startIndex + 3])
+      guard length <= rest.count else { break }
+      messages.append(Array(rest.prefix(length)))
+      rest = rest.dropFirst(length)
+    }
+    return messages
+  }
+
+  /// Gives all of it to a scene that has nobody to send it to, in passes that leave time to write.
+  private func fill(_ scene: DeliveryScene, _ flows: Int) {
+    for _ in 0..<(flows / 100) {
+      scene.pass(100)
+      _ = scene.wait { $0.delivery?.queueOctets ?? 0 < 56_000 }
+    }
+  }
+
+  @Test("what the queue cannot hold waits on disk, in order, and comes when the Collector is back; then the files go")
+  func away() throws {
+    let spool = try TemporaryDirectory()
+    let receiver = try #require(StreamReceiver())
+    receiver.stop()
+    let scene = try DeliveryScene("tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)")
+    fill(scene, 10_000)
+    var statistics = scene.exporter.statistics
+    #expect(statistics.lost == FlowTotals())
+    #expect(statistics.pending.flows == 10_000)
+    #expect(statistics.delivery?.spool?.waiting.flows ?? 0 > 9000)
+    #expect(scene.isBalanced)
+    #expect(spool.names.count > 10)
+    // Each is a file that any reader of IPFIX reads by itself.
+    for name in spool.names {
+      var status = stat()
+      #expect(unsafe stat("\(spool.path)/\(name)", &status) == 0)
+      #expect(status.st_mode & 0o777 == 0o600)
+      let collector = WireCollector(messages(in: spool.octets(of: name)))
+      #expect(collector.problems == [])
+      #expect(collector.flows > 0)
+    }
+    let late = try #require(StreamReceiver(port: receiver.address.port))
+    let connection = try #require(late.accept())
+    connection.read(flows: 10_000)
+    #expect(connection.collector.problems == [])
+    #expect(connection.collector.flows == 10_000)
+    #expect(connection.collector.packets == 20_000)
+    #expect(scene.wait { $0.sent.flows == 10_000 && $0.pending.flows == 0 })
+    statistics = scene.exporter.statistics
+    #expect(scene.isBalanced)
+    #expect(statistics.delivery?.spool?.octets == 0)
+    #expect(statistics.delivery?.spool?.waiting == FlowTotals())
+    #expect(spool.names == [])
+  }
+
+  @Test("what is left at the end waits for the next start, which sends it first, by a connection of its own")
+  func nextRun() throws {
+    let spool = try TemporaryDirectory()
+    let receiver = try #require(StreamReceiver())
+    let text = "tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)"
+    receiver.stop()
+    do {
+      let scene = try DeliveryScene(text)
+      fill(scene, 3000)
+      let began = ContinuousClock.now
+      scene.exporter.finish(within: 5000)
+      #expect(began.duration(to: .now) < .seconds(2))
+      #expect(scene.exporter.statistics.lost == FlowTotals())
+      #expect(scene.exporter.statistics.delivery?.spool?.waiting.flows == 3000)
+      #expect(scene.isBalanced)
+    }
+    // All is there, and once.
+    let written = spool.names.map { WireCollector(messages(in: spool.octets(of: $0))) }
+    #expect(written.flatMap(\.problems) == [])
+    #expect(written.reduce(0) { $0 + $1.flows } == 3000)
+    let scene = try DeliveryScene(text)
+    scene.pass(20)
+    let late = try #require(StreamReceiver(port: receiver.address.port))
+    #expect(scene.wait { $0.delivery?.spool?.found.flows == 3000 })
+    #expect(scene.isBalanced)
+    let first = try #require(late.accept())
+    first.read(until: { _ in first.isAtEnd })
+    #expect(first.collector.problems == [])
+    #expect(first.collector.flows == 3000)
+    #expect(first.rest == 0)
+    first.end()
+    let second = try #require(late.accept())
+    second.read(flows: 20)
+    #expect(second.collector.problems == [])
+    #expect(second.collector.flows == 20)
+    #expect(scene.wait { $0.sent.flows == 3020 })
+    #expect(scene.isBalanced)
+    #expect(spool.names == [])
+    #expect(scene.events.contains { $0.contains("3000 flows of an earlier run wait in its spool") })
+  }
+
+  @Test("what was torn is cut off and told; what is no file of messages is put aside")
+  func torn() throws {
+    let spool = try TemporaryDirectory()
+    let receiver = try #require(StreamReceiver())
+    let text = "tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)"
+    receiver.stop()
+    do {
+      let scene = try DeliveryScene(text)
+      fill(scene, 1000)
+      scene.exporter.finish(within: 5000)
+    }
+    let last = try #require(spool.names.last)
+    var octets = spool.octets(of: last)
+    let end = try #require(messages(in: octets).last)
+    octets.removeLast(5)
+    spool.write(octets, to: last)
+    spool.write(Array("no message at all".utf8), to: "0000000000000001-000000001.ipfix")
+    let templates = WireCollector(messages(in: octets)).templates
+    // The last message has flows alone.
+    let template = try #require(templates[end.number(16, 2)])
+    let missing = (end.count - 16 - 4) / template.recordLength
+    let scene = try DeliveryScene(text)
+    #expect(scene.wait { $0.delivery?.spool?.found.flows == UInt64(1000 - missing) })
+    #expect(scene.exporter.statistics.delivery?.spool?.unreadable == 2)
+    #expect(scene.events.contains { $0.contains("octets of '\(last)' in its spool are no whole message") })
+    #expect(scene.events.contains { $0.contains("put aside as 0000000000000001-000000001.ipfix.damaged") })
+    #expect(spool.names.contains("0000000000000001-000000001.ipfix.damaged"))
+    let late = try #require(StreamReceiver(port: receiver.address.port))
+    let connection = try #require(late.accept())
+    connection.read(flows: 1000 - missing)
+    #expect(connection.collector.problems == [])
+    #expect(connection.collector.flows == 1000 - missing)
+  }
+
+  @Test("a full spool loses the newest, which is counted and told, and what it has is delivered")
+  func full() throws {
+    let spool = try TemporaryDirectory()
+    let receiver = try #require(StreamReceiver())
+    receiver.stop()
+    let scene = try DeliveryScene(
+      "tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)&spool-size=1048576")
+    fill(scene, 20_000)
+    scene.pass()
+    let statistics = scene.exporter.statistics
+    #expect(statistics.lost.flows > 1000)
+    #expect(statistics.errors[.spoolFull] ?? 0 > 0)
+    #expect(statistics.delivery?.spool?.octets ?? .max <= 1_048_576)
+    #expect(scene.isBalanced)
+    #expect(
+      scene.events.contains { $0.contains("its spool of 1048576 octets is full; a larger one (spool-size=OCTETS)") })
+    let late = try #require(StreamReceiver(port: receiver.address.port))
+    let connection = try #require(late.accept())
+    connection.read(until: { _ in scene.exporter.statistics.pending.flows == 0 })
+    connection.read()
+    #expect(connection.collector.flows == 20_000 - Int(scene.exporter.statistics.lost.flows))
+    #expect(scene.isBalanced)
+  }
+
+  @Test("a directory has one owner, and one that cannot be written to is refused")
+  func refused() throws {
+    let spool = try TemporaryDirectory()
+    let taken = try Spool(spool.path, capacity: 1 << 20, segmentSize: 1 << 16)
+    let text = "tcp://127.0.0.1:9?spool=\(spool.path)"
+    for words in try DeliveryScene.refusals(text) {
+      #expect(words.contains("another flowprobe has it; give each destination a directory of its own"))
+    }
+    _ = taken
+    for words in try DeliveryScene.refusals("tcp://127.0.0.1:9?spool=/proc/nowhere/at-all") {
+      #expect(words.contains("cannot use spool '/proc/nowhere/at-all': no such file or directory; give another"))
+    }
+  }
+
+  @Test("a message's records are read as they were counted when it was made")
+  func reader() throws {
+    let encoder = ExportConfiguration().makeEncoder(repeatsTemplates: false)
+    var batch = MessageBatch()
+    var (next, rejected) = (0, FlowTotals())
+    encoder.sendTemplates(at: Sample.instant, to: &batch)
+    var (events, lost) = (0, UInt64(0))
+    encoder.append(
+      [Sample.sourceTranslated, Sample.ipv6Translated, Sample.withTraffic(Sample.sourceTranslated)], from: &events,
+      at: Sample.instant, to: &batch, rejected: &lost)
+    withBuffer([Sample.tcp, Sample.udp6, Sample.labelled(3), Sample.tcp]) {
+      encoder.append($0, from: &next, at: Sample.instant, to: &batch, rejected: &rejected)
+    }
+    encoder.append(.system, [ExporterOptions()], at: Sample.instant, to: &batch)
+    #expect(encoder.flush(at: Sample.instant, to: &batch))
+    var (file, made) = ([UInt8](), [MessageBatch.Contents]())
+    for message in batch.messages(0..<batch.count) {
+      file += message.octets
+      made.append(message.contents)
+    }
+    var reader = MessageReader()
+    let (messages, rest) = reader.messages(in: file)
+    #expect(rest == 0)
+    #expect(messages.map(\.contents.flows) == made.map(\.flows))
+    #expect(messages.map(\.contents.events) == made.map(\.events))
+    #expect(messages.map(\.contents.records) == made.map(\.records))
+    #expect(messages.reduce(0) { $0 + $1.contents.events } == 3)
+    // Whatever is cut off or broken is no message, and never a trap.
+    for length in 0..<file.count {
+      var again = MessageReader()
+      let (some, left) = again.messages(in: Array(file[..<length]))
+      #expect(some.count < messages.count)
+      #expect(some.reduce(0) { $0 + $1.octets.count } + left == length)
+    }
+    for place in file.indices {
+      var broken = file
+      broken[place] = 0xff
+      var again = MessageReader()
+      _ = again.messages(in: broken)
+    }
+  }
+}
+
+extension DeliveryScene {
+  /// What is told of a destination that cannot be: at the start, and when it is only looked at. Empty where it can.
+  static func refusals(_ text: String) throws -> [String] {
+    let destination = try ExportDestination(text)
+    var refusals: [String] = []
+    do throws(DeliveryRefusal) {
+      try CollectorExporter(to: destination).prepare()
+      Issue.record("'\(text)' was taken")
+    } catch {
+      refusals.append(error.description)
+    }
+    do throws(DeliveryRefusal) {
+      try destination.tryOutDelivery()
+      Issue.record("'\(text)' was found to be good")
+    } catch {
+      refusals.append(error.description)
+    }
+    return refusals
+  }
+}
