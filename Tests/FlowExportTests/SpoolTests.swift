@@ -7,7 +7,7 @@ import Testing
 @testable import FlowMeter
 
 /// A directory that is gone at the end.
-final class TemporaryDirectory {
+final class SpoolDirectory {
   let path: String
 
   init() throws {
@@ -74,7 +74,7 @@ struct SpoolTests {
 
   @Test("what the queue cannot hold waits on disk, in order, and comes when the Collector is back; then the files go")
   func away() throws {
-    let spool = try TemporaryDirectory()
+    let spool = try SpoolDirectory()
     let receiver = try #require(StreamReceiver())
     receiver.stop()
     let scene = try DeliveryScene("tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)")
@@ -110,7 +110,7 @@ struct SpoolTests {
 
   @Test("what is left at the end waits for the next start, which sends it first, by a connection of its own")
   func nextRun() throws {
-    let spool = try TemporaryDirectory()
+    let spool = try SpoolDirectory()
     let receiver = try #require(StreamReceiver())
     let text = "tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)"
     receiver.stop()
@@ -151,7 +151,7 @@ struct SpoolTests {
 
   @Test("what was torn is cut off and told; what is no file of messages is put aside")
   func torn() throws {
-    let spool = try TemporaryDirectory()
+    let spool = try SpoolDirectory()
     let receiver = try #require(StreamReceiver())
     let text = "tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)"
     receiver.stop()
@@ -185,7 +185,7 @@ struct SpoolTests {
 
   @Test("a full spool loses the newest, which is counted and told, and what it has is delivered")
   func full() throws {
-    let spool = try TemporaryDirectory()
+    let spool = try SpoolDirectory()
     let receiver = try #require(StreamReceiver())
     receiver.stop()
     let scene = try DeliveryScene(
@@ -209,7 +209,7 @@ struct SpoolTests {
 
   @Test("a directory has one owner, and one that cannot be written to is refused")
   func refused() throws {
-    let spool = try TemporaryDirectory()
+    let spool = try SpoolDirectory()
     let taken = try Spool(spool.path, capacity: 1 << 20, segmentSize: 1 << 16)
     let text = "tcp://127.0.0.1:9?spool=\(spool.path)"
     for words in try DeliveryScene.refusals(text) {

@@ -8,12 +8,12 @@ import Testing
 
 /// Certificates that openssl makes, in a directory of the tests'.
 private final class Certificates: Sendable {
-  nonisolated(unsafe) let directory: TemporaryDirectory
+  nonisolated(unsafe) let directory: SpoolDirectory
 
   func path(_ name: String) -> String { "\(directory.path)/\(name)" }
 
   init() throws {
-    directory = try TemporaryDirectory()
+    directory = try SpoolDirectory()
     try authority("ca")
     try authority("stranger")
     try certificate("server", "subjectAltName=DNS:collector.example,IP:127.0.0.1", from: "ca")
@@ -49,13 +49,13 @@ private final class TLSServer {
   let port: UInt16
   private let process: ChildProcess
   private let output: String
-  private let directory: TemporaryDirectory
+  private let directory: SpoolDirectory
 
   init(_ certificates: Certificates, _ name: String = "server", _ options: String..., port wanted: UInt16 = 0) throws {
     let free = try #require(StreamReceiver(port: wanted))
     port = free.address.port
     free.stop()
-    directory = try TemporaryDirectory()
+    directory = try SpoolDirectory()
     output = "\(directory.path)/out"
     process = try ChildProcess(
       [
