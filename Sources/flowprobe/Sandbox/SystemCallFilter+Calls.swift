@@ -32,7 +32,8 @@ extension SystemCallFilter {
     SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_getdents64, SYS_lseek, SYS_pread64, SYS_pwrite64, SYS_readv,
     SYS_writev, SYS_preadv, SYS_pwritev, SYS_preadv2, SYS_pwritev2, SYS_fcntl, SYS_flock, SYS_dup, SYS_dup3, SYS_fsync,
     SYS_fdatasync, SYS_sync_file_range, SYS_ftruncate, SYS_fallocate, SYS_fadvise64, SYS_renameat, SYS_renameat2,
-    SYS_linkat, SYS_unlinkat, SYS_mkdirat, SYS_fchmod, SYS_fchmodat, SYS_umask, SYS_getcwd, SYS_sendfile, SYS_copy_file_range,
+    SYS_linkat, SYS_unlinkat, SYS_mkdirat, SYS_fchmod, SYS_fchmodat, SYS_umask, SYS_getcwd, SYS_sendfile,
+    SYS_copy_file_range,
   ]
 
   private static let memory = [SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_mincore, SYS_membarrier]
