@@ -32,10 +32,13 @@ extension FileAccess {
       // Its own directory in /run is cleared with all that is in it.
       let own = RuntimeDirectory.ofProcess ?? ""
       made.append(root.isEmpty && Self.parent(of: directory) == own ? own : Self.joined(root, directory))
+      written.append(
+        root.isEmpty && Self.parent(of: directory) == own ? own : Self.joined(root, Self.place(of: directory)))
     }
-    written = made
     for destination in configuration.destinations.flatMap(\.destinations) {
-      if case .file(let pattern) = destination.target { written.append(Self.joined(root, pattern.directory)) }
+      if case .file(let pattern) = destination.target {
+        written.append(Self.joined(root, Self.place(of: pattern.directory)))
+      }
       // Open before the root directory is another one, and so are certificates.
       if let spool = destination.configuration.delivery.spool { written.append(spool) }
       let tls = destination.configuration.tls
@@ -61,6 +64,18 @@ extension FileAccess {
   ]
 
   private static let systemFiles = ["/proc/self/exe", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"]
+
+  /// What is written for a directory: that which it is in too, so that it can be removed and made anew; but not where
+  /// others' directories are.
+  static func place(of directory: String) -> String {
+    let parent = parent(of: directory)
+    return parent == "." || sharedDirectories.contains(parent) ? directory : parent
+  }
+
+  private static let sharedDirectories: Set = [
+    "/", "/etc", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/usr", "/usr/local", "/var",
+    "/var/cache", "/var/lib", "/var/local", "/var/log", "/var/opt", "/var/run", "/var/spool", "/var/tmp", "/dev/shm",
+  ]
 
   /// The directory that a file is in.
   static func parent(of file: String) -> String {

@@ -90,7 +90,8 @@ struct Landlock {
     guard ruleset >= 0 else { throw .last }
     defer { close(ruleset) }
     for place in places { try add(place, to: ruleset) }
-    if version >= 4, let port {
+    // 0 is any that nobody has: of who connects from an address of its own.
+    for port in [0, port].compactMap(\.self) where version >= 4 {
       var rule = cshims_landlock_port(allowed_access: Self.bind, port: UInt64(port))
       guard unsafe cshims_landlock_add_rule(ruleset, Self.ports, &rule) == 0 else { throw .last }
     }
