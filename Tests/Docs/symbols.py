@@ -25,8 +25,10 @@ def extract(library):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     maps = [f"-fmodule-map-file={path}" for path in modules.glob("CShims.build/module.modulemap")]
-    output = run(["swift", "symbolgraph-extract", "-module-name", library, "-I", modules / "Modules", "-I",
-                  COPY / "Sources/CPcap", *[word for path in maps for word in ("-Xcc", path)],
+    # The Debian libraries' modules.
+    systems = [word for path in sorted(COPY.glob("Sources/*/module.modulemap")) for word in ("-I", path.parent)]
+    output = run(["swift", "symbolgraph-extract", "-module-name", library, "-I", modules / "Modules", *systems,
+                  *[word for path in maps for word in ("-Xcc", path)],
                   "-target", target(), "-minimum-access-level", "public", "-output-dir", folder])
     return [output.stderr] if output.returncode else []
 

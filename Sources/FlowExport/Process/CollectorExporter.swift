@@ -6,7 +6,7 @@ internal import Synchronization
 /// Exports to one Collector: its own messages, sequence, templates, pace, filter and counters.
 ///
 /// Belongs to the exporting thread; ``statistics`` may be read by any. A Collector that is down costs its messages,
-/// which are counted, and never holds up metering. Over TCP and TLS messages wait for it, see ``Delivery``.
+/// which are counted, and never holds up metering. Over TCP and TLS messages wait for it, see `Delivery`.
 public final class CollectorExporter: FlowRecordConsumer {
   /// Where it sends to, and how.
   public let destination: ExportDestination
