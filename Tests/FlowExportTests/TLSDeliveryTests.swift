@@ -10,10 +10,10 @@ import Testing
 private final class Certificates: Sendable {
   nonisolated(unsafe) let directory: SpoolDirectory
 
-  func path(_ name: String) -> String { "\(directory.path)/\(name)" }
+  func path(_ name: String) -> String { "\(unsafe directory.path)/\(name)" }
 
   init() throws {
-    directory = try SpoolDirectory()
+    unsafe directory = try SpoolDirectory()
     try authority("ca")
     try authority("stranger")
     try certificate("server", "subjectAltName=DNS:collector.example,IP:127.0.0.1", from: "ca")
@@ -35,7 +35,7 @@ private final class Certificates: Sendable {
       try ChildProcess.run(
         "openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=\(name)",
         "-keyout", path("\(name).key"), "-out", path("\(name).csr")) == 0)
-    directory.write(Array(`extension`.utf8), to: "\(name).ext")
+    unsafe directory.write(Array(`extension`.utf8), to: "\(name).ext")
     try #require(
       try ChildProcess.run(
         "openssl", "x509", "-req", "-in", path("\(name).csr"), "-CA", path("\(authority).pem"), "-CAkey",

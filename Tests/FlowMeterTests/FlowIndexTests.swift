@@ -7,23 +7,23 @@ import Testing
 @Suite("The hash index of a stripe")
 struct FlowIndexTests {
   /// The indexes of as many stripes as there are, between one another in one memory.
-  final class Memory {
+  @safe final class Memory {
     let entries: UnsafeMutablePointer<UInt64>
     let stripeBits: Int
     let mostLength: Int
 
     init(stripeBits: Int, mostLength: Int) {
       let places = FlowIndex.reservedPlaces(mostLength: mostLength) << stripeBits
-      entries = .allocate(capacity: places)
-      entries.initialize(repeating: 0, count: places)
+      unsafe entries = .allocate(capacity: places)
+      unsafe entries.initialize(repeating: 0, count: places)
       (self.stripeBits, self.mostLength) = (stripeBits, mostLength)
     }
 
-    deinit { entries.deallocate() }
+    deinit { unsafe entries.deallocate() }
   }
 
   /// The index of a stripe, beside a dictionary of what is in it.
-  final class Subject {
+  @safe final class Subject {
     private let memory: Memory
     private let hint: UnsafeMutablePointer<UInt64>
     var index: FlowIndex
@@ -34,13 +34,13 @@ struct FlowIndexTests {
 
     init(_ memory: Memory, stripe: Int) {
       self.memory = memory
-      hint = .allocate(capacity: 1)
-      index = FlowIndex(
+      unsafe hint = .allocate(capacity: 1)
+      index = unsafe FlowIndex(
         FlowIndex.Places(memory.entries, stripe: stripe, stripeBits: memory.stripeBits), hint: hint,
         length: FlowIndex.smallestLength, mostLength: memory.mostLength)
     }
 
-    deinit { hint.deallocate() }
+    deinit { unsafe hint.deallocate() }
 
     /// False where there was no place.
     @discardableResult

@@ -138,7 +138,7 @@ struct SystemCallFilterTests {
       let file = unsafe open("/etc/passwd", O_RDONLY | O_CLOEXEC)
       let opened = code(file)
       let memory = unsafe mmap(nil, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-      let mapped = unsafe Int(bitPattern: memory) == cshims_map_failed() ? errno : 0
+      let mapped = Int(bitPattern: memory) == cshims_map_failed() ? errno : 0
       var character = CChar(10)
       let codes = [
         opened, mapped, code(socket(38, Int32(SOCK_SEQPACKET.rawValue), 0)), code(kill(1, 0)), code(kill(getpid(), 0)),

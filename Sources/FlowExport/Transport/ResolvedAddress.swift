@@ -2,6 +2,7 @@
 //
 // Unsafe: fills and reads socket address structures; their lengths are those of the families' own types.
 
+// Which of the two socket addresses come by differs with what is compiled together.
 package import CShims
 package import FlowMeter
 package import Glibc
