@@ -78,6 +78,21 @@ public struct ExportStatistics: Sendable {
   public var failedMessages: UInt64 { errors.values.reduce(0, &+) }
 }
 
+extension ExportStatistics {
+  /// A message of so many octets was sent, whatever it carried.
+  mutating func noteSent(_ octets: Int) {
+    messages += 1
+    self.octets += UInt64(octets)
+  }
+
+  /// A message that no one will have.
+  mutating func noteLost(_ contents: MessageBatch.Contents, _ kind: ExportError.Kind) {
+    errors[kind, default: 0] += 1
+    lost.add(contents.flows)
+    natEvents.lost += contents.events
+  }
+}
+
 /// What became of NAT events.
 public struct EventTotals: Hashable, Sendable {
   /// Events that the network took.

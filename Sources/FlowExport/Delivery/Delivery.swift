@@ -188,9 +188,7 @@ extension Delivery.State {
 
   /// A message that no one will have.
   mutating func lose(_ contents: MessageBatch.Contents, _ kind: ExportError.Kind) {
-    counted.errors[kind, default: 0] += 1
-    counted.lost.add(contents.flows)
-    counted.natEvents.lost += contents.events
+    counted.noteLost(contents, kind)
     var loss = losses[kind] ?? (FlowTotals(), 0)
     loss.records.add(contents.flows)
     loss.messages += 1

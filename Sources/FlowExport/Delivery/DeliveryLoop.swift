@@ -318,10 +318,3 @@ extension Delivery.State {
     delivery.spool?.sent.add(contents.flows)
   }
 }
-
-extension ExportStatistics {
-  fileprivate mutating func noteSent(_ octets: Int) {
-    messages += 1
-    self.octets += UInt64(octets)
-  }
-}

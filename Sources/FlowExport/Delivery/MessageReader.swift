@@ -31,53 +31,47 @@ struct MessageReader {
   /// - Returns: them, and how many octets behind them are no message.
   mutating func messages(in file: [UInt8]) -> (messages: [QueuedMessage], rest: Int) {
     var messages: [QueuedMessage] = []
-    var offset = 0
-    while offset + QueuedMessage.headerLength <= file.count {
-      let length = Self.number(file[...], offset + 2)
-      guard Self.number(file[...], offset) == 10, length >= QueuedMessage.headerLength, offset + length <= file.count,
-        let contents = contents(of: file[offset..<offset + length])
-      else { break }
-      messages.append(QueuedMessage(octets: Array(file[offset..<offset + length]), contents: contents))
-      offset += length
+    var start = 0
+    let octets = unsafe file.span.bytes
+    while let message = IPFIXMessage.range(in: octets, at: start), let contents = contents(of: message, octets) {
+      messages.append(QueuedMessage(octets: Array(file[message]), contents: contents))
+      start = message.upperBound
     }
-    return (messages, file.count - offset)
+    return (messages, file.count - start)
   }
 
   /// Nil where it is no message that flowprobe wrote whole.
-  private mutating func contents(of message: ArraySlice<UInt8>) -> MessageBatch.Contents? {
+  private mutating func contents(of message: Range<Int>, _ octets: RawSpan) -> MessageBatch.Contents? {
+    guard let sets = IPFIXMessage.sets(in: octets, message) else { return nil }
     var contents = MessageBatch.Contents(role: .templates)
-    var offset = message.startIndex + QueuedMessage.headerLength
-    while offset < message.endIndex {
-      guard offset + 4 <= message.endIndex else { return nil }
-      let (id, length) = (Self.number(message, offset), Self.number(message, offset + 2))
-      guard length > 4, offset + length <= message.endIndex else { return nil }
-      let body = message[offset + 4..<offset + length]
+    for set in sets {
+      let id = octets.uint16(at: set.lowerBound)
+      let body = octets.extracting(set.lowerBound + IPFIXMessage.setHeaderLength..<set.upperBound)
       switch id {
       case 2, 3: guard learn(body, hasScope: id == 3) else { return nil }
       default:
         contents.role = .data
-        guard let layout = layouts[UInt16(id)], layout.recordLength > 0 else { return nil }
-        count(body, layout, &contents)
+        guard let layout = layouts[id], layout.recordLength > 0 else { return nil }
+        Self.count(body, layout, &contents)
       }
-      offset += length
     }
     return contents
   }
 
   /// RFC 7011 section 3.4: template id, field count, of options the scope field count, then field specifiers.
-  private mutating func learn(_ set: ArraySlice<UInt8>, hasScope: Bool) -> Bool {
-    var offset = set.startIndex
-    while offset + (hasScope ? 6 : 4) <= set.endIndex {
+  private mutating func learn(_ set: RawSpan, hasScope: Bool) -> Bool {
+    var offset = 0
+    while offset + (hasScope ? 6 : 4) <= set.byteCount {
       var layout = Layout(kind: hasScope ? .options : .flows)
-      let (id, count) = (Self.number(set, offset), Self.number(set, offset + 2))
+      let (id, count) = (set.uint16(at: offset), set.uint16(at: offset + 2))
       offset += hasScope ? 6 : 4
       for _ in 0..<count {
-        guard offset + 4 <= set.endIndex else { return false }
-        let (element, length) = (Self.number(set, offset), Self.number(set, offset + 2))
+        guard offset + 4 <= set.byteCount else { return false }
+        let (element, length) = (set.uint16(at: offset), Int(set.uint16(at: offset + 2)))
         guard length != Element.variableLength else { return false }
         offset += element & 0x8000 == 0 ? 4 : 8
         let place = layout.recordLength..<layout.recordLength + length
-        switch UInt16(element) {
+        switch element {
         case Element.packetDeltaCount: layout.packets = place
         case Element.octetDeltaCount: layout.octets = place
         case Element.natEvent where !hasScope: layout.kind = .events
@@ -85,13 +79,13 @@ struct MessageReader {
         }
         layout.recordLength += length
       }
-      layouts[UInt16(id)] = layout
+      layouts[id] = layout
     }
     return true
   }
 
-  private func count(_ set: ArraySlice<UInt8>, _ layout: Layout, _ contents: inout MessageBatch.Contents) {
-    let records = set.count / layout.recordLength
+  private static func count(_ set: RawSpan, _ layout: Layout, _ contents: inout MessageBatch.Contents) {
+    let records = set.byteCount / layout.recordLength
     contents.records += UInt32(records)
     switch layout.kind {
     case .options: break
@@ -99,19 +93,17 @@ struct MessageReader {
     case .flows:
       contents.flows.flows += UInt64(records)
       for record in 0..<records {
-        let start = set.startIndex + record * layout.recordLength
-        contents.flows.packets &+= Self.sum(set, start, layout.packets)
-        contents.flows.octets &+= Self.sum(set, start, layout.octets)
+        let start = record * layout.recordLength
+        contents.flows.packets &+= sum(set, start, layout.packets)
+        contents.flows.octets &+= sum(set, start, layout.octets)
       }
     }
   }
 
-  private static func number(_ octets: ArraySlice<UInt8>, _ offset: Int) -> Int {
-    Int(octets[offset]) << 8 | Int(octets[offset + 1])
-  }
-
-  private static func sum(_ set: ArraySlice<UInt8>, _ start: Int, _ place: Range<Int>?) -> UInt64 {
+  private static func sum(_ set: RawSpan, _ start: Int, _ place: Range<Int>?) -> UInt64 {
     guard let place else { return 0 }
-    return set[start + place.lowerBound..<start + place.upperBound].reduce(0) { $0 << 8 | UInt64($1) }
+    var sum: UInt64 = 0
+    for offset in place { sum = sum << 8 | UInt64(set.octet(at: start + offset)) }
+    return sum
   }
 }

@@ -5,15 +5,7 @@ struct QueuedMessage: Sendable {
   var octets: [UInt8]
   var contents: MessageBatch.Contents
 
-  /// Where the fields of the Message Header stand (RFC 7011 section 3.1).
-  private enum Offset {
-    static let exportTime = 4
-    static let sequence = 8
-    static let domain = 12
-  }
-
-  /// Octets of the Message Header.
-  static let headerLength = 16
+  private typealias Offset = IPFIXMessage.Offset
 
   /// Of the first Data Record in it, or behind it.
   var sequence: UInt32 {
@@ -45,7 +37,7 @@ struct QueuedMessage: Sendable {
 extension MessageBatch {
   /// Messages `range`, each by itself.
   func messages(_ range: Range<Int>) -> [QueuedMessage] {
-    var offset = lengths[..<range.lowerBound].reduce(0) { $0 + Int($1) }
+    var offset = offset(of: range.lowerBound)
     return range.map { place in
       let length = Int(lengths[place])
       defer { offset += length }

@@ -69,7 +69,7 @@ struct SessionPrelude {
       body = []
     }
     for set in sets {
-      if QueuedMessage.headerLength + body.count + set.count > limit { end() }
+      if IPFIXMessage.headerLength + body.count + set.count > limit { end() }
       body += set
     }
     end()
@@ -80,25 +80,16 @@ struct SessionPrelude {
 extension QueuedMessage {
   /// A message of templates.
   init(body: [UInt8], domain: UInt32, sequence: UInt32, at seconds: UInt32) {
-    var header = MessageBuffer(capacity: Self.headerLength)
-    header.append(UInt16(10))
-    header.append(UInt16(Self.headerLength + body.count))
-    header.append(seconds)
-    header.append(sequence)
-    header.append(domain)
+    var header = MessageBuffer(capacity: IPFIXMessage.headerLength)
+    IPFIXMessage.writeHeader(
+      to: &header, length: UInt16(IPFIXMessage.headerLength + body.count), seconds: seconds, sequence: sequence,
+      domain: domain)
     self.init(octets: header.copy + body, contents: MessageBatch.Contents(role: .templates))
   }
 
   /// The Sets in it, each with its header.
   var sets: [[UInt8]] {
-    var sets: [[UInt8]] = []
-    var offset = Self.headerLength
-    while offset + 4 <= octets.count {
-      let length = Int(octets[offset + 2]) << 8 | Int(octets[offset + 3])
-      guard length >= 4, offset + length <= octets.count else { break }
-      sets.append(Array(octets[offset..<offset + length]))
-      offset += length
-    }
-    return sets
+    let sets = unsafe IPFIXMessage.sets(in: octets.span.bytes, 0..<octets.count) ?? []
+    return sets.map { Array(octets[$0]) }
   }
 }

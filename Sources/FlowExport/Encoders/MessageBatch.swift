@@ -46,6 +46,9 @@ struct MessageBatch: ~Copyable {
 
   var count: Int { contents.count }
 
+  /// Where a message begins in ``octets``.
+  func offset(of place: Int) -> Int { lengths[..<place].reduce(0) { $0 + Int($1) } }
+
   /// Whether the messages should be sent before more records are appended.
   var isFull: Bool { count >= Self.capacity - Self.reserve }
 

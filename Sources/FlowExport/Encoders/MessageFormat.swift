@@ -33,30 +33,21 @@ protocol MessageFormat: Sendable {
 /// IPFIX (RFC 7011).
 struct IPFIXFormat: MessageFormat {
   var dialect: FieldDialect { .ipfix }
-  var headerLength: Int { 16 }
+  var headerLength: Int { IPFIXMessage.headerLength }
   var templateSetID: UInt16 { 2 }
   var optionsTemplateSetID: UInt16 { 3 }
   // Padding is allowed (RFC 7011 section 3.3.1), but not every collector gets over it.
   var alignment: Int { 1 }
 
-  /// Section 3.1:
-  ///
-  ///     |       Version Number          |            Length             |
-  ///     |                           Export Time                         |
-  ///     |                       Sequence Number                         |
-  ///     |                    Observation Domain ID                      |
   func writeHeader(
     to buffer: inout MessageBuffer, sequence: UInt32, domain: UInt32, at instant: ExportInstant
   ) {
-    buffer.append(UInt16(10))
-    buffer.append(UInt16(0))
-    buffer.append(UInt32(truncatingIfNeeded: instant.wall(instant.now).milliseconds / 1000))
-    buffer.append(sequence)
-    buffer.append(domain)
+    let seconds = UInt32(truncatingIfNeeded: instant.wall(instant.now).milliseconds / 1000)
+    IPFIXMessage.writeHeader(to: &buffer, seconds: seconds, sequence: sequence, domain: domain)
   }
 
   func finish(_ buffer: inout MessageBuffer, records: Int) {
-    buffer.patch(UInt16(buffer.count), at: 2)
+    buffer.patch(UInt16(buffer.count), at: IPFIXMessage.Offset.length)
   }
 
   /// Data Records sent before this message, of options too, Templates not (section 3.1).

@@ -51,9 +51,8 @@ final class FileSession: TransportSession {
 
   /// Waits as long as the disk does.
   func send(_ batch: borrowing MessageBatch, _ range: Range<Int>) -> SendOutcome {
-    var (start, length) = (0, 0)
-    for i in 0..<range.lowerBound { start += Int(batch.lengths[i]) }
-    for i in range { length += Int(batch.lengths[i]) }
+    let start = batch.offset(of: range.lowerBound)
+    let length = batch.offset(of: range.upperBound) - start
     var (written, outcome) = (0, SendOutcome())
     while written < length {
       let count = unsafe pwrite(file, batch.octets.bytes + start + written, length - written, octets + written)

@@ -14,13 +14,6 @@ struct MessageScan: Equatable {
   /// Whether there are Data Records.
   private(set) var hasData = false
 
-  /// RFC 7011 section 3.1 and 3.3.2.
-  private enum Header {
-    static let length = 16
-    static let setLength = 4
-    static let version: UInt16 = 10
-    static let firstDataSet: UInt16 = 256
-  }
   /// More than the longest message.
   private static let step = 1 << 20
 
@@ -42,27 +35,19 @@ struct MessageScan: Equatable {
   /// Goes on with the messages that are whole in `octets`.
   private mutating func scan(_ octets: RawSpan) {
     var start = 0
-    while octets.byteCount - start >= Header.length {
-      let length = Int(octets.uint16(at: start + 2))
-      guard octets.uint16(at: start) == Header.version, length > Header.length, start + length <= octets.byteCount,
-        let isData = Self.hasData(octets, start + Header.length..<start + length)
-      else { return }
-      hasData = hasData || isData
+    while let message = IPFIXMessage.range(in: octets, at: start), message.count > IPFIXMessage.headerLength,
+      let sets = IPFIXMessage.sets(in: octets, message)
+    {
+      let ids = sets.map { octets.uint16(at: $0.lowerBound) }
+      // 0 and 1 are those of NetFlow v9.
+      guard ids.allSatisfy({ $0 > 1 }) else { return }
+      hasData = hasData || ids.contains { $0 >= Self.firstDataSet }
       messages += 1
-      start += length
-      end += length
+      start = message.upperBound
+      end += message.count
     }
   }
 
-  /// Whether there is a Data Set among the sets that fill `range`; nil where they do not lead to its end.
-  private static func hasData(_ octets: RawSpan, _ range: Range<Int>) -> Bool? {
-    var (start, isData) = (range.lowerBound, false)
-    while range.upperBound - start >= Header.setLength {
-      let (id, length) = (octets.uint16(at: start), Int(octets.uint16(at: start + 2)))
-      guard id > 1, length > Header.setLength, start + length <= range.upperBound else { return nil }
-      isData = isData || id >= Header.firstDataSet
-      start += length
-    }
-    return start == range.upperBound ? isData : nil
-  }
+  /// RFC 7011 section 3.3.2.
+  private static let firstDataSet: UInt16 = 256
 }

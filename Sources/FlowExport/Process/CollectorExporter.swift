@@ -347,8 +347,7 @@ public final class CollectorExporter: FlowRecordConsumer {
       noteRefusals(outcome.refusals, outcome.refusal)
       if outcome.sent > 0 { reachability.noteSent(at: .monotonicClock()) }
       for i in next..<next + outcome.sent {
-        counters.messages += 1
-        counters.octets += UInt64(batch.lengths[i])
+        counters.noteSent(Int(batch.lengths[i]))
         counters.sent.add(batch.contents[i].flows)
         counters.natEvents.sent += batch.contents[i].events
       }
@@ -367,11 +366,7 @@ public final class CollectorExporter: FlowRecordConsumer {
   private func lose(_ range: Range<Int>, _ kind: ExportError.Kind) {
     templatesAreMissed()
     sequenceOfFile = nil
-    counters.errors[kind, default: 0] += UInt64(range.count)
-    for i in range {
-      counters.lost.add(batch.contents[i].flows)
-      counters.natEvents.lost += batch.contents[i].events
-    }
+    for i in range { counters.noteLost(batch.contents[i], kind) }
   }
 
   /// A message could not be sent, or came back.

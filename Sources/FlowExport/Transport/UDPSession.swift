@@ -123,8 +123,7 @@ final class UDPSession: TransportSession {
 
   func send(_ batch: borrowing MessageBatch, _ range: Range<Int>) -> SendOutcome {
     var outcome = SendOutcome()
-    var offset = 0
-    for i in 0..<range.lowerBound { offset += Int(batch.lengths[i]) }
+    var offset = batch.offset(of: range.lowerBound)
     var (waits, answers, single) = (0, 0, !segments)
     while range.lowerBound + outcome.sent < range.upperBound {
       let next = range.lowerBound + outcome.sent
