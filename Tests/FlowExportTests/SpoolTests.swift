@@ -6,64 +6,8 @@ import Testing
 @testable import FlowExport
 @testable import FlowMeter
 
-/// A directory that is gone at the end.
-final class SpoolDirectory {
-  let path: String
-
-  init() throws {
-    var template = Array("/tmp/flowprobe-test-XXXXXX".utf8CString)
-    guard unsafe mkdtemp(&template) != nil else { throw SystemError.last }
-    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  deinit {
-    for name in names { unsafe unlink("\(path)/\(name)") }
-    unsafe rmdir(path)
-  }
-
-  /// What is in it, sorted.
-  var names: [String] {
-    guard let stream = unsafe opendir(path) else { return [] }
-    defer { unsafe closedir(stream) }
-    var names: [String] = []
-    while let entry = unsafe readdir(stream) {
-      let name = unsafe withUnsafePointer(to: entry.pointee.d_name) {
-        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-      }
-      if name != ".", name != ".." { names.append(name) }
-    }
-    return names.sorted()
-  }
-
-  func octets(of name: String) -> [UInt8] {
-    let descriptor = unsafe open("\(path)/\(name)", O_RDONLY)
-    defer { close(descriptor) }
-    let size = Int(lseek(descriptor, 0, SEEK_END))
-    return unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-      count = unsafe pread(descriptor, buffer.baseAddress, size, 0)
-    }
-  }
-
-  func write(_ octets: [UInt8], to name: String) {
-    let descriptor = unsafe open("\(path)/\(name)", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-    defer { close(descriptor) }
-    unsafe _ = octets.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
-  }
-}
-
 @Suite("The spool")
 struct SpoolTests {
-  private func messages(in octets: [UInt8]) -> [[UInt8]] {
-    var (messages, rest) = ([[UInt8]](), octets[...])
-    while rest.count >= 16 {
-      let length = Int(rest[rest.startIndex + 2]) << 8 | Int(rest[rest.startIndex + 3])
-      guard length <= rest.count else { break }
-      messages.append(Array(rest.prefix(length)))
-      rest = rest.dropFirst(length)
-    }
-    return messages
-  }
-
   /// Gives all of it to a scene that has nobody to send it to, in passes that leave time to write.
   private func fill(_ scene: DeliveryScene, _ flows: Int) {
     for _ in 0..<(flows / 100) {
@@ -74,7 +18,7 @@ struct SpoolTests {
 
   @Test("what the queue cannot hold waits on disk, in order, and comes when the Collector is back; then the files go")
   func away() throws {
-    let spool = try SpoolDirectory()
+    let spool = TemporaryDirectory()
     let receiver = try #require(StreamReceiver())
     receiver.stop()
     let scene = try DeliveryScene("tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)")
@@ -87,10 +31,8 @@ struct SpoolTests {
     #expect(spool.names.count > 10)
     // Each is a file that any reader of IPFIX reads by itself.
     for name in spool.names {
-      var status = stat()
-      #expect(unsafe stat("\(spool.path)/\(name)", &status) == 0)
-      #expect(status.st_mode & 0o777 == 0o600)
-      let collector = WireCollector(messages(in: spool.octets(of: name)))
+      #expect(spool.permissions(name) == 0o600)
+      let collector = WireCollector(spool.messages(name))
       #expect(collector.problems == [])
       #expect(collector.flows > 0)
     }
@@ -110,7 +52,7 @@ struct SpoolTests {
 
   @Test("what is left at the end waits for the next start, which sends it first, by a connection of its own")
   func nextRun() throws {
-    let spool = try SpoolDirectory()
+    let spool = TemporaryDirectory()
     let receiver = try #require(StreamReceiver())
     let text = "tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)"
     receiver.stop()
@@ -125,7 +67,7 @@ struct SpoolTests {
       #expect(scene.isBalanced)
     }
     // All is there, and once.
-    let written = spool.names.map { WireCollector(messages(in: spool.octets(of: $0))) }
+    let written = spool.names.map { WireCollector(spool.messages($0)) }
     #expect(written.flatMap(\.problems) == [])
     #expect(written.reduce(0) { $0 + $1.flows } == 3000)
     let scene = try DeliveryScene(text)
@@ -151,7 +93,7 @@ struct SpoolTests {
 
   @Test("what was torn is cut off and told; what is no file of messages is put aside")
   func torn() throws {
-    let spool = try SpoolDirectory()
+    let spool = TemporaryDirectory()
     let receiver = try #require(StreamReceiver())
     let text = "tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)"
     receiver.stop()
@@ -161,12 +103,13 @@ struct SpoolTests {
       scene.exporter.finish(within: 5000)
     }
     let last = try #require(spool.names.last)
-    var octets = spool.octets(of: last)
-    let end = try #require(messages(in: octets).last)
+    var octets = spool.read(last)
+    let whole = spool.messages(last)
+    let end = try #require(whole.last)
     octets.removeLast(5)
     spool.write(octets, to: last)
     spool.write(Array("no message at all".utf8), to: "0000000000000001-000000001.ipfix")
-    let templates = WireCollector(messages(in: octets)).templates
+    let templates = WireCollector(whole).templates
     // The last message has flows alone.
     let template = try #require(templates[end.number(16, 2)])
     let missing = (end.count - 16 - 4) / template.recordLength
@@ -185,7 +128,7 @@ struct SpoolTests {
 
   @Test("a full spool loses the newest, which is counted and told, and what it has is delivered")
   func full() throws {
-    let spool = try SpoolDirectory()
+    let spool = TemporaryDirectory()
     let receiver = try #require(StreamReceiver())
     receiver.stop()
     let scene = try DeliveryScene(
@@ -209,7 +152,7 @@ struct SpoolTests {
 
   @Test("a directory has one owner, and one that cannot be written to is refused")
   func refused() throws {
-    let spool = try SpoolDirectory()
+    let spool = TemporaryDirectory()
     let taken = try Spool(spool.path, capacity: 1 << 20, segmentSize: 1 << 16)
     let text = "tcp://127.0.0.1:9?spool=\(spool.path)"
     for words in try DeliveryScene.refusals(text) {

@@ -8,12 +8,12 @@ import Testing
 
 /// Certificates that openssl makes, in a directory of the tests'.
 private final class Certificates: Sendable {
-  nonisolated(unsafe) let directory: SpoolDirectory
+  nonisolated(unsafe) let directory: TemporaryDirectory
 
   func path(_ name: String) -> String { "\(unsafe directory.path)/\(name)" }
 
   init() throws {
-    unsafe directory = try SpoolDirectory()
+    unsafe directory = TemporaryDirectory()
     try authority("ca")
     try authority("stranger")
     try certificate("server", "subjectAltName=DNS:collector.example,IP:127.0.0.1", from: "ca")
@@ -49,13 +49,13 @@ private final class TLSServer {
   let port: UInt16
   private let process: ChildProcess
   private let output: String
-  private let directory: SpoolDirectory
+  private let directory: TemporaryDirectory
 
   init(_ certificates: Certificates, _ name: String = "server", _ options: String..., port wanted: UInt16 = 0) throws {
     let free = try #require(StreamReceiver(port: wanted))
     port = free.address.port
     free.stop()
-    directory = try SpoolDirectory()
+    directory = TemporaryDirectory()
     output = "\(directory.path)/out"
     process = try ChildProcess(
       [
@@ -83,7 +83,7 @@ private final class TLSServer {
 
   /// What came, of whole messages.
   var collector: WireCollector {
-    var (collector, rest) = (WireCollector(), directory.octets(of: "out")[...])
+    var (collector, rest) = (WireCollector(), directory.read("out")[...])
     while rest.count >= 16 {
       let length = Int(rest[rest.startIndex + 2]) << 8 | Int(rest[rest.startIndex + 3])
       guard length >= 16, length <= rest.count else { break }
