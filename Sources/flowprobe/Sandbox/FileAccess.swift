@@ -31,9 +31,9 @@ extension FileAccess {
     if let directory = configuration.statisticsDirectory {
       // Its own directory in /run is cleared with all that is in it.
       let own = RuntimeDirectory.ofProcess ?? ""
-      made.append(root.isEmpty && Self.parent(of: directory) == own ? own : Self.joined(root, directory))
-      written.append(
-        root.isEmpty && Self.parent(of: directory) == own ? own : Self.joined(root, Self.place(of: directory)))
+      let isOwn = root.isEmpty && Self.parent(of: directory) == own
+      made.append(isOwn ? own : Self.joined(root, directory))
+      written.append(isOwn ? own : Self.joined(root, Self.place(of: directory)))
     }
     for destination in configuration.destinations.flatMap(\.destinations) {
       if case .file(let pattern) = destination.target {
