@@ -3,18 +3,27 @@
 
 import PackageDescription
 
-// FlowMeter and its tests alone, which are built anew for each sanitizer; see `run`.
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .strictMemorySafety(),
+]
+
+// What runs on several threads, with its tests, which are built anew for each sanitizer; see `run`.
 let package = Package(
   name: "sanitized",
   dependencies: [.package(name: "flowprobe", path: "../..")],
   targets: [
     .testTarget(
       name: "FlowMeterTests", dependencies: [.product(name: "FlowMeter", package: "flowprobe")],
-      path: "FlowMeterTests",
-      swiftSettings: [
-        .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
-        .enableUpcomingFeature("MemberImportVisibility"), .strictMemorySafety(),
-      ])
+      path: "FlowMeterTests", swiftSettings: settings),
+    .testTarget(
+      name: "FlowExportTests",
+      dependencies: [
+        .product(name: "FlowExport", package: "flowprobe"), .product(name: "FlowMeter", package: "flowprobe"),
+      ],
+      path: "FlowExportTests", swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )
