@@ -59,6 +59,8 @@ refusals() {
             match($0, / syscall=[0-9]*/); print substr($0, RSTART + 9, RLENGTH - 9), thread
         }' | sort | uniq -c | xargs
 }
+# Has the line of the script end with figures: those of docs/faults.md.
+noted() { title+=" ($*)"; }
 fail() { echo "not ok $number $title: $*"; exit 1; }
 skip() { echo "skip $number $title: $*"; exit 77; }
 
