@@ -86,7 +86,7 @@ fuzz: setup-build
 	for target in decoder capture netlink control options; do Tests/Fuzz/run fuzz-$$target 1200 || exit 1; done
 	for target in rules destination settings; do Tests/Fuzz/run fuzz-$$target 600 || exit 1; done
 
-# All tests of FlowMeter under AddressSanitizer, its threads under ThreadSanitizer, and broken captures in the thousands
+# All unit tests under AddressSanitizer, those of threads under ThreadSanitizer, and broken captures in the thousands
 # under the program with AddressSanitizer.
 sanitize: setup-test
 	Tests/Sanitizers/run address
@@ -145,4 +145,4 @@ deb: setup-deb build
 	DEBDIR=.build/deb debian/rules binary
 
 clean:
-	rm -rf .build Benchmarks/.build Tests/Fuzz/.build Tests/Sanitizers/.build
+	rm -rf .build Benchmarks/.build Tests/Fuzz/.build
