@@ -9,23 +9,19 @@ internal import FuzzChecks
 ///       0           a configuration file
 ///       1           ipt_NETFLOW's settings, which become one
 ///       2           lines of a setting's name and its value, as 'ctl set' has them
-///     text          the rest; what is no UTF-8 is replaced, as in a file
+///     text          the rest (``KindAndText``)
 ///
 /// Of lines that are taken the option parser makes the options: some hundred inputs a second.
 struct OptionsRun {
-  private let kind: UInt8
-  private let text: String
+  private let input: KindAndText
 
-  init(_ octets: UnsafeRawBufferPointer) {
-    kind = unsafe octets.first ?? 0
-    text = unsafe String(decoding: octets.dropFirst(), as: UTF8.self)
-  }
+  init(_ octets: UnsafeRawBufferPointer) { input = unsafe KindAndText(octets) }
 
   func run() {
-    switch kind % 3 {
-    case 0: readConfiguration(text)
+    switch input.kind % 3 {
+    case 0: readConfiguration(input.text)
     case 1:
-      guard let configuration = try? ModuleSettings(text).configuration(group: 5, of: "fuzz") else { return }
+      guard let configuration = try? ModuleSettings(input.text).configuration(group: 5, of: "fuzz") else { return }
       readConfiguration(configuration)
     default: changeSettings()
     }
@@ -48,7 +44,7 @@ struct OptionsRun {
   /// What is set is taken or refused; a setting that is set has one value.
   private func changeSettings() {
     var changes = OptionChanges([], arguments: ["--nflog=5"])
-    for line in text.split(whereSeparator: \.isNewline).prefix(4) {
+    for line in input.text.split(whereSeparator: \.isNewline).prefix(4) {
       let words = line.split(separator: " ", maxSplits: 1)
       guard let name = words.first, let setting = try? Setting.named(name) else { continue }
       guard (try? changes.set(setting, to: String(words.dropFirst().first ?? ""))) != nil else { continue }

@@ -11,18 +11,14 @@ internal import FuzzChecks
 ///       0           ipt_NETFLOW's settings: modprobe.d, sysctl or iptables-save
 ///       1           aggregation rules
 ///       2           rules for interface indexes, and behind a zero an interface's name
-///     text          the rest; what is no UTF-8 is replaced, as in a file
+///     text          the rest (``KindAndText``)
 struct SettingsRun {
-  private let kind: UInt8
-  private let text: String
+  private let input: KindAndText
 
-  init(_ octets: UnsafeRawBufferPointer) {
-    kind = unsafe octets.first ?? 0
-    text = unsafe String(decoding: octets.dropFirst(), as: UTF8.self)
-  }
+  init(_ octets: UnsafeRawBufferPointer) { input = unsafe KindAndText(octets) }
 
   func run() {
-    switch kind % 3 {
+    switch input.kind % 3 {
     case 0: importModule()
     case 1: readAggregation()
     default: readIndexRules()
@@ -31,7 +27,7 @@ struct SettingsRun {
 
   /// What is made of ipt_NETFLOW's settings has a known option a line; no value begins a line of its own.
   private func importModule() {
-    guard let configuration = try? ModuleSettings(text).configuration(group: 5, of: "fuzz") else { return }
+    guard let configuration = try? ModuleSettings(input.text).configuration(group: 5, of: "fuzz") else { return }
     for line in configuration.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
       require(
         Self.options.contains(String(line.prefix { $0 != " " })), "a setting of the module gives an unknown option")
@@ -46,7 +42,7 @@ struct SettingsRun {
   // MARK: Rules
 
   private func readAggregation() {
-    guard let rules = try? AggregationRules.parse(text) else { return }
+    guard let rules = try? AggregationRules.parse(input.text) else { return }
     let written = rules.rules.map(\.description).joined(separator: ", ")
     require((try? AggregationRules.parse(written)) == rules, "aggregation rules change when they are written down")
     var (observation, usage) = (PacketObservation(), [UInt64](repeating: 0, count: rules.rules.count))
@@ -60,7 +56,7 @@ struct SettingsRun {
   }
 
   private func readIndexRules() {
-    let parts = text.split(separator: "\0", maxSplits: 1)
+    let parts = input.text.split(separator: "\0", maxSplits: 1)
     guard let words = parts.first, let rules = try? InterfaceIndexRules.parse(String(words)) else { return }
     let written = rules.rules.map { "\($0.prefix):\($0.base)" }.joined(separator: ";")
     require((try? InterfaceIndexRules.parse(written)) == rules, "index rules change when they are written down")
