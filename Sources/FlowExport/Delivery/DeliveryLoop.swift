@@ -19,6 +19,9 @@ final class DeliveryLoop {
   var hasLookedForEarlier = false
   /// When writing to the spool is tried again.
   var nextSpooling = Timestamp(milliseconds: 0)
+  /// The same of reading from it, and of taking it over.
+  var nextLoading = Timestamp(milliseconds: 0)
+  var nextTakeOver = Timestamp(milliseconds: 0)
   /// Since when there is no connection.
   var unconnectedSince = Timestamp.monotonicClock()
   var spoolTrouble = TroubleReport()
@@ -39,6 +42,8 @@ final class DeliveryLoop {
   private var servesEarlier = false
   /// Nothing more is sent: what was is to be acknowledged until then.
   private var endsBy: Timestamp?
+  /// Whether it is our wish, and another connection is to follow at once.
+  private var isOurEnd = false
   private var hasEndedSending = false
   private var finish: Delivery.State.Finish?
 
@@ -63,6 +68,7 @@ final class DeliveryLoop {
 
   func run() {
     repeat {
+      takeOverSpool()
       lookForEarlier()
       takeInbox()
       do throws(StreamFailure) {
@@ -90,7 +96,11 @@ final class DeliveryLoop {
   private func connect() throws(StreamFailure) {
     let now = Timestamp.monotonicClock()
     guard let connection else {
-      guard now >= nextAttempt else { return }
+      if now < nextAttempt {
+        guard path.hasMoved else { return }
+        tellOfMove()
+        retry.reset()
+      }
       servesEarlier = !earlier.isEmpty
       attemptEnds = now.advanced(byMilliseconds: Self.attempt)
       do throws(ExportError) {
@@ -129,16 +139,18 @@ final class DeliveryLoop {
     let now = Timestamp.monotonicClock()
     if try connection.takeWords(), endsBy == nil { endSending(at: now) }
     if path.hasMoved(from: connection.remote), endsBy == nil {
-      delivery.count { $0.note(.moved(destination: delivery.destination, to: path.text)) }
-      endSending(at: now)
+      tellOfMove()
+      endSending(at: now, isOurs: true)
     }
+    // What another exporter has left goes by a connection of its own, and first.
+    if !servesEarlier, !earlier.isEmpty, endsBy == nil { endSending(at: now, isOurs: true) }
     noteAcknowledged(connection, at: now)
     loadSegments()
     try send(connection)
     noteAcknowledged(connection, at: now)
     // What has just become free is used at once: the next round comes with the socket's room.
     loadSegments()
-    if servesEarlier, active.isDelivered, endsBy == nil { endSending(at: now) }
+    if servesEarlier, active.isDelivered, endsBy == nil { endSending(at: now, isOurs: true) }
     guard let endsBy, now >= endsBy || hasEndedSending && connection.unacknowledged == 0 else { return }
     close(reason: nil, mayLackAcknowledged: false)
   }
@@ -172,7 +184,13 @@ final class DeliveryLoop {
   }
 
   /// Nothing more is begun on this connection; what was is to be acknowledged.
-  private func endSending(at now: Timestamp) { endsBy = now.advanced(byMilliseconds: Self.ending) }
+  private func endSending(at now: Timestamp, isOurs: Bool = false) {
+    (endsBy, isOurEnd) = (now.advanced(byMilliseconds: Self.ending), isOurs)
+  }
+
+  private func tellOfMove() {
+    delivery.count { $0.note(.moved(destination: delivery.destination, to: path.text)) }
+  }
 
   private func noteAcknowledged(_ connection: StreamConnection, at now: Timestamp) {
     var entries: [SendWindow.Entry] = []
@@ -216,8 +234,9 @@ final class DeliveryLoop {
     let now = Timestamp.monotonicClock()
     if let connection, connection.isOpen { noteAcknowledged(connection, at: now) }
     let lasted = isConnected ? now.milliseconds - connectedAt.milliseconds : 0
+    let isOurs = reason == nil && isOurEnd
     connection = nil
-    (staged, stagedStart, writtenOctets, endsBy, hasEndedSending) = ([], 0, 0, nil, false)
+    (staged, stagedStart, writtenOctets, endsBy, hasEndedSending, isOurEnd) = ([], 0, 0, nil, false, false)
     active.release(before: now.advanced(byMilliseconds: -Self.keeping), room: .max)
     let again = active.rewind(withKept: mayLackAcknowledged)
     delivery.count {
@@ -228,13 +247,15 @@ final class DeliveryLoop {
     if lasted > 0 { unconnectedSince = now }
     if lasted >= Self.lasting { retry.reset() }
     let isNextRun = servesEarlier && reason == nil && earlier[0].isDelivered
-    if isNextRun {
-      earlier.removeFirst()
-      retry.reset()
-    }
+    if isNextRun { earlier.removeFirst() }
     servesEarlier = false
-    nextAttempt = isNextRun ? now : now.advanced(byMilliseconds: retry.take())
-    guard !isNextRun else { return }
+    if isOurs || isNextRun {
+      retry.reset()
+      nextAttempt = now
+      return
+    }
+    nextAttempt = now.advanced(byMilliseconds: retry.take())
+    path.noteTrouble()
     trouble.note(reason ?? "it closed the connection")
     hasTrouble = true
   }
@@ -293,12 +314,13 @@ final class DeliveryLoop {
       connection.endSending()
     }
     concludeSpool()
-    var contents: [MessageBatch.Contents] = []
-    current.window.forEachWaiting { if $0.segment == nil { contents.append($0.message.contents) } }
+    var left: [QueuedMessage] = []
+    current.window.forEachWaiting { if $0.segment == nil { left.append($0.message) } }
     delivery.count { state in
-      for each in contents {
-        state.delivery.unqueue(each)
-        if each.role != .templates { state.lose(each, .notDelivered) }
+      for message in left {
+        let records = message.contents.totals
+        state.delivery.queued.remove(records)
+        if message.contents.role != .templates { state.lose(records, reasonForLoss(of: message)) }
       }
       state.counted.isConnected = false
       state.windowOctets = 0
@@ -313,8 +335,8 @@ extension Delivery.State {
     counted.noteSent(entry.message.octets.count)
     counted.sent.add(contents.flows)
     counted.natEvents.sent += contents.events
-    guard entry.segment != nil else { return delivery.unqueue(contents) }
-    delivery.spool?.take(contents)
+    guard entry.segment != nil else { return delivery.queued.remove(contents.totals) }
+    delivery.spool?.waiting.remove(contents.totals)
     delivery.spool?.sent.add(contents.flows)
   }
 }

@@ -16,8 +16,18 @@ final class SpoolSegment {
   var isLoaded: Bool
   /// Messages in memory that were not acknowledged; of one that is not loaded it is not known.
   var waiting = 0
+  /// What is in it, and in how many messages.
+  private(set) var records = RecordTotals()
+  private(set) var messages: UInt64 = 0
 
   init(name: String, run: String, isLoaded: Bool) { (self.name, self.run, self.isLoaded) = (name, run, isLoaded) }
+
+  /// Takes note of a message in it.
+  func note(_ contents: MessageBatch.Contents) {
+    guard contents.role != .templates else { return }
+    records.add(contents.totals)
+    messages += 1
+  }
 }
 
 /// Messages on disk, in files of a directory that belongs to one flowprobe: it holds a lock (flock) on it while it runs, and
@@ -62,8 +72,9 @@ final class SpoolSegment {
     // Whether files can be made here is known now, and not when the first is needed.
     let probe = ".try"
     let file = unsafe openat(opened, probe, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
-    guard file >= 0 else { throw SpoolError(directory, .last) }
-    close(file)
+    // A disk that is full now need not be so later: what is in the files may be what fills it.
+    guard file >= 0 || errno == ENOSPC || errno == EDQUOT else { throw SpoolError(directory, .last) }
+    if file >= 0 { close(file) }
     unsafe unlinkat(opened, probe, 0)
   }
 
@@ -157,6 +168,7 @@ final class SpoolSegment {
   ) throws(SpoolError) -> (segment: SpoolSegment, isNew: Bool) {
     if let open, open.segment.isLoaded == isLoaded, open.segment.octets + message.octets.count <= segmentSize {
       try write(message.octets, open)
+      open.segment.note(message.contents)
       return (open.segment, false)
     }
     endSegment()
@@ -174,6 +186,7 @@ final class SpoolSegment {
       throw error
     }
     open = made
+    made.segment.note(message.contents)
     return (made.segment, true)
   }
 
@@ -258,6 +271,9 @@ struct SpoolError: Error, Hashable, CustomStringConvertible {
 
   /// Whether another flowprobe has it.
   var isTaken: Bool { error.code == EWOULDBLOCK }
+
+  /// Whether it is this process that lacks something, and nothing is wrong with the files.
+  var isOurs: Bool { [EMFILE, ENFILE, ENOMEM].contains(error.code) }
 
   var description: String {
     isTaken

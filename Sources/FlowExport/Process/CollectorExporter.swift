@@ -366,7 +366,7 @@ public final class CollectorExporter: FlowRecordConsumer {
   private func lose(_ range: Range<Int>, _ kind: ExportError.Kind) {
     templatesAreMissed()
     sequenceOfFile = nil
-    for i in range { counters.noteLost(batch.contents[i], kind) }
+    for i in range { counters.noteLost(batch.contents[i].totals, kind) }
   }
 
   /// A message could not be sent, or came back.

@@ -127,7 +127,7 @@ public enum ExportEvent: Sendable, CustomStringConvertible {
     case .queueFull:
       "its queue of \(delivery.queue) octets is full; a larger one (queue=OCTETS) or a spool (spool=DIRECTORY) holds more"
     case .spoolFull: "its spool of \(delivery.spoolSize) octets is full; a larger one (spool-size=OCTETS) holds more"
-    case .spool: "its spool cannot be written to"
+    case .spool: "its spool cannot be used"
     case .notDelivered: "there was no time left; a spool (spool=DIRECTORY) keeps them for the next start"
     case .connect, .bufferFull, .other: "they could not be sent"
     }

@@ -67,7 +67,7 @@ public struct ExportError: Error, Hashable, Sendable {
     case queueFull
     /// The spool was full.
     case spoolFull
-    /// The spool could not be written to.
+    /// The spool could not be written to, or has not what was written.
     case spool
     /// The time to deliver what waited at the end was over.
     case notDelivered
