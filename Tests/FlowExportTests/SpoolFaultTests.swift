@@ -50,7 +50,7 @@ struct SpoolFaultTests {
     let destination = try ExportDestination("tcp://127.0.0.1:9?queue=65536&spool=\(spool.path)")
     let delivery = Delivery(destination)
     let attempts = CollectorAttempts(try #require(destination.target.address), nil, number: 0, ownSessions: nil)
-    let disk = try Spool(spool.path, capacity: 80_000, segmentSize: 1 << 20)
+    let disk = try Spool(spool.path, capacity: 80_000, segmentSize: 1 << 20, .never)
     let loop = DeliveryLoop(delivery, attempts, disk)
     func take(_ message: QueuedMessage) {
       loop.take(message)
@@ -122,6 +122,34 @@ struct SpoolFaultTests {
     #expect(scene.events.contains { $0.contains("'\(gone)' in its spool cannot be read: no such file or directory") })
     #expect(scene.events.contains { $0.contains("of '\(cut)' in its spool are no whole message") })
     #expect(scene.events.contains { $0.contains("as its spool cannot be used") })
+  }
+
+  @Test("a file goes to the disk every so many seconds and when it is complete, as is wanted; what fails is told once")
+  func sync() throws {
+    /// What is told when the disk refuses a file: while it is written, a second later, and when it is complete.
+    func told(_ sync: FileSync) throws -> [Bool] {
+      let disk = try Spool(spool.path, capacity: 1 << 20, segmentSize: 1 << 16, sync)
+      let (segment, _) = try disk.append(Hand.data(1), isLoaded: false) { [Hand.template] }
+      #expect(spool.breakSync(of: segment.name))
+      func isTold() -> Bool {
+        do throws(SpoolError) {
+          try disk.keepUp()
+          return false
+        } catch {
+          #expect(error.description.contains("cannot use spool '\(spool.path)': invalid argument"))
+          return true
+        }
+      }
+      var told = [isTold()]
+      usleep(1_100_000)
+      told.append(isTold())
+      disk.endSegment()
+      return told + [isTold(), isTold()]
+    }
+    #expect(try told(.every(1)) == [false, true, false, false])
+    #expect(try told(.every(60)) == [false, false, true, false])
+    #expect(try told(.atEnd) == [false, false, true, false])
+    #expect(try told(.never) == [false, false, false, false])
   }
 
   @Test("who follows another exporter delivers what that leaves in the spool, even if it never needs the spool itself")

@@ -157,7 +157,7 @@ struct SpoolTests {
   @Test("a directory has one owner, and one that cannot be written to is refused")
   func refused() throws {
     let spool = TemporaryDirectory()
-    let taken = try Spool(spool.path, capacity: 1 << 20, segmentSize: 1 << 16)
+    let taken = try Spool(spool.path, capacity: 1 << 20, segmentSize: 1 << 16, .never)
     let text = "tcp://127.0.0.1:9?spool=\(spool.path)"
     for words in try DeliveryScene.refusals(text) {
       #expect(words.contains("another flowprobe has it; give each destination a directory of its own"))

@@ -15,9 +15,6 @@ extension DeliveryLoop {
   /// What may wait in memory before it goes to disk too.
   private var room: Int { configuration.queue / 2 }
 
-  /// Octets of a segment: two fit where half the room is left.
-  static func segmentSize(_ configuration: DeliveryConfiguration) -> Int { min(configuration.queue / 8, 4 << 20) }
-
   /// Takes a message over from the exporter: to memory, or behind what is on disk.
   func take(_ message: QueuedMessage) {
     guard current.hasUnloaded || spool != nil && isFull else { return current.append(message) }
@@ -54,12 +51,20 @@ extension DeliveryLoop {
     _ = openSpool(isQuiet: true)
   }
 
+  /// Brings what was written to the disk where that is due.
+  func keepUpSpool() {
+    do throws(SpoolError) {
+      try spool?.keepUp()
+    } catch {
+      noteSpoolTrouble(error.description)
+    }
+  }
+
   /// Whether there is a spool: where it was taken, it may be free by now.
   private func openSpool(isQuiet: Bool) -> Bool {
     guard spool == nil, let directory = configuration.spool else { return spool != nil }
     do throws(SpoolError) {
-      spool = try Spool(
-        directory, capacity: configuration.spoolSize, segmentSize: Self.segmentSize(configuration))
+      spool = try Spool(directory, configuration)
       hasLookedForEarlier = false
       lookForEarlier()
       return true
@@ -248,6 +253,8 @@ extension DeliveryLoop {
         noteSpoolTrouble(error.description)
       }
     }
+    spool.endSegment()
+    keepUpSpool()
     countSpoolOctets()
   }
 }

@@ -71,6 +71,7 @@ final class DeliveryLoop {
       takeOverSpool()
       lookForEarlier()
       takeInbox()
+      keepUpSpool()
       do throws(StreamFailure) {
         try connect()
         try exchange()
