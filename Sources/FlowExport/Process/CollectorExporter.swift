@@ -86,7 +86,7 @@ public final class CollectorExporter: FlowRecordConsumer {
   private func completeFile() {
     guard let files = connection?.files else { return }
     connection?.abandon()
-    files.finishUnfinished()
+    files.conclude()
     reportTrouble()
     publish()
   }
