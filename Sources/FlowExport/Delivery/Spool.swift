@@ -274,7 +274,9 @@ final class SpoolSegment {
     let next = SpoolSegment(name: segment.name, run: segment.run, isLoaded: true)
     do throws(SpoolError) {
       try write(messages.flatMap(\.octets), (next, file))
-      guard sync == .never || fsync(file) == 0, unsafe renameat(descriptor, temporary, descriptor, segment.name) == 0 else {
+      guard sync == .never || fsync(file) == 0,
+        unsafe renameat(descriptor, temporary, descriptor, segment.name) == 0
+      else {
         throw SpoolError(directory, .last)
       }
     } catch {
