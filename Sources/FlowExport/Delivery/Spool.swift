@@ -5,31 +5,6 @@
 internal import FlowMeter
 internal import Glibc
 
-/// A part of a spool: an IPFIX file (RFC 5655), which begins with the templates of all that is in it.
-final class SpoolSegment {
-  /// `RUN-NUMBER.ipfix`: the names' order is the segments'.
-  let name: String
-  let run: String
-  /// Octets of the file.
-  var octets = 0
-  /// Whether its messages are in memory too.
-  var isLoaded: Bool
-  /// Messages in memory that were not acknowledged; of one that is not loaded it is not known.
-  var waiting = 0
-  /// What is in it, and in how many messages.
-  private(set) var records = RecordTotals()
-  private(set) var messages: UInt64 = 0
-
-  init(name: String, run: String, isLoaded: Bool) { (self.name, self.run, self.isLoaded) = (name, run, isLoaded) }
-
-  /// Takes note of a message in it.
-  func note(_ contents: MessageBatch.Contents) {
-    guard contents.role != .templates else { return }
-    records.add(contents.totals)
-    messages += 1
-  }
-}
-
 /// Messages on disk, in files of a directory that belongs to one flowprobe: it holds a lock (flock) on it while it runs, and
 /// the lock ends with the process, however that ends.
 ///
@@ -310,25 +285,5 @@ final class SpoolSegment {
     defer { close(opened) }
     guard fchown(opened, user, group) == 0 else { throw .last }
     for name in names(in: opened) { unsafe fchownat(opened, name, user, group, Int32(AT_SYMLINK_NOFOLLOW)) }
-  }
-}
-
-/// Why a spool cannot be used now.
-struct SpoolError: Error, Hashable, CustomStringConvertible {
-  var directory: String
-  var error: SystemError
-
-  init(_ directory: String, _ error: SystemError) { (self.directory, self.error) = (directory, error) }
-
-  /// Whether another flowprobe has it.
-  var isTaken: Bool { error.code == EWOULDBLOCK }
-
-  /// Whether it is this process that lacks something, and nothing is wrong with the files.
-  var isOurs: Bool { [EMFILE, ENFILE, ENOMEM].contains(error.code) }
-
-  var description: String {
-    isTaken
-      ? "cannot use spool '\(directory)': another flowprobe has it; give each destination a directory of its own"
-      : "cannot use spool '\(directory)': \(error); give another directory with spool=DIRECTORY, or make room there"
   }
 }
