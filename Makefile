@@ -11,8 +11,8 @@ PROGRAM := .build/release/flowprobe
 BUILD_PACKAGES := libmicrohttpd-dev libnetfilter-conntrack-dev libnetfilter-log-dev libnfnetlink-dev libpcap-dev \
   libssl-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) conntrack curl debhelper debootstrap ethtool fish gcc iproute2 iptables jq \
-  libc6-dev libfixbuf-tools nfdump nftables openssl pmacct procps prometheus python3 snmp snmpd systemd-container tcpdump \
-  tmux tshark zsh
+  libc6-dev libc6-dev-arm64-cross libfixbuf-tools nfdump nftables openssl pmacct procps prometheus python3 snmp snmpd \
+  systemd-container tcpdump tmux tshark zsh
 DEB_PACKAGES := $(BUILD_PACKAGES) debhelper
 BENCH_PACKAGES := $(BUILD_PACKAGES) nfdump softflowd
 SCENARIO_PACKAGES := $(BENCH_PACKAGES) fprobe iproute2 iptables nftables pmacct ulogd2
@@ -49,7 +49,7 @@ run: build
 	$(PROGRAM) -r Tests/Vectors/sample.pcap
 
 # Unit tests, live tests in network namespaces, a minute of the soak, the Debian package, other people's collectors,
-# hostile captures, threads under a sanitizer, fuzz corpus and a minute of fuzzing, documentation.
+# hostile captures, another processor, threads under a sanitizer, fuzz corpus and a minute of fuzzing, documentation.
 test: setup-test build
 	swift format lint --strict -r Package.swift Sources Tests/FlowMeterTests Tests/FlowExportTests \
 	  Tests/FlowNetfilterTests Tests/flowprobeTests \
@@ -62,6 +62,7 @@ test: setup-test build
 	Tests/Package/run
 	Tests/Collectors/run
 	Tests/Hostile/run
+	Tests/Architectures/run
 	Tests/Sanitizers/run thread
 	Tests/Fuzz/run --short
 

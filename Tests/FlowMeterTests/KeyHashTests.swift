@@ -182,9 +182,25 @@ struct KeyHashTests {
     }
   }
 
-  @Test("without a seed of the operator's each table has its own, from the system's random numbers")
-  func seeds() throws {
-    let key = FlowKey()
+  /// Where an index of 4096 places looks, from either end of the hash.
+  private func places(_ hash: UInt64) -> [UInt64] { [hash & 0xfff, hash >> 52] }
+
+  @Test("packets that are aimed at one place under one seed spread under another", arguments: [0, 1])
+  func aimed(end: Int) {
+    let (known, other) = (KeyHash(seed: 7), KeyHash(seed: 8))
+    let aimed = (0..<1_000_000 as Range<UInt64>).lazy.filter { places(known.hash($0, 17 << 32 | 53, 0))[end] == 42 }
+      .prefix(200)
+    #expect(aimed.count > 150)
+    // 200 in 4096 places by chance: some five meet.
+    #expect(Set(aimed.map { places(other.hash($0, 17 << 32 | 53, 0))[end] }).count > 180)
+  }
+
+  @Test(
+    "without a seed of the operator's each table has its own, from the system's random numbers",
+    arguments: [IPVersion.v4, .v6])
+  func seeds(version: IPVersion) throws {
+    var key = FlowKey()
+    key.version = version
     let hashes = Set((0..<100).map { _ in KeyHash().hash(key, MPLSLabelStack()) })
     #expect(hashes.count == 100)
     // Of 64 bits none is the same in all.

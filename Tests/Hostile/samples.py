@@ -14,6 +14,7 @@ import tarfile
 # What of a package's source is taken; dissectors' and printers' tests are full of packets that somebody broke.
 SHORT = {
     "tcpdump": ("*/tests/*.pcap", "*/tests/*.pcapng", "*/tests/*.cap"),
+    # All of them broken: that a file is refused is what they test.
     "libpcap": ("*/testprogs/*.pcap", "*/tests/*.pcap", "*/tests/*.pcapng"),
     "wireshark": ("*/test/captures/*",),
 }

@@ -53,10 +53,9 @@ balance() {
         $(($(metric export_flow_packets_total $destination) + $(metric export_lost_flow_packets_total $destination)))
 }
 
-# Has the line of the script end with what was counted.
 figures() { # TEXT
-    title+=" ($sent packets: $(metric export_flow_packets_total $destination) exported, $(
-        metric export_lost_flow_packets_total $destination) lost on the way; $1)"
+    noted "$sent packets: $(metric metered_packets_total) metered, $(metric export_flow_packets_total $destination) exported, $(
+        metric export_lost_flow_packets_total $destination) lost on the way; $1"
 }
 
 # -- the collector's -----------------------------------------------------------------------

@@ -59,6 +59,8 @@ refusals() {
             match($0, / syscall=[0-9]*/); print substr($0, RSTART + 9, RLENGTH - 9), thread
         }' | sort | uniq -c | xargs
 }
+# Has the line of the script end with figures: those of docs/faults.md.
+noted() { title+=" ($*)"; }
 fail() { echo "not ok $number $title: $*"; exit 1; }
 skip() { echo "skip $number $title: $*"; exit 77; }
 
@@ -153,13 +155,13 @@ start() { # NAME NAMESPACE COMMAND...
 
 # Sends a signal, waits for the end (at most 30 s); the exit status is in $status.
 stop() { # NAME [SIGNAL]
-    local child=${pid_of[$1]}
-    kill -"${2:-TERM}" "$child" 2>/dev/null
+    kill -"${2:-TERM}" "${pid_of[$1]}" 2>/dev/null
     ended "$1"
 }
 ended() { # NAME [SECONDS] : waits for a program to end by itself
     local child=${pid_of[$1]}
-    gone "$child" "${2:-30}" || fail "$1 still runs ${2:-30} s after it should have ended"
+    # The shell would say of a child that it was killed.
+    { gone "$child" "${2:-30}"; } 2>/dev/null || fail "$1 still runs ${2:-30} s after it should have ended"
     wait "$child" 2>/dev/null
     status=$?
     unset "children[child]"

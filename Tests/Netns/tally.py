@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Receives IPFIX over UDP and counts it, quickly; at SIGTERM it writes what came, and what is missing by sequence.
+"""Receives IPFIX over UDP and counts it, quickly; or counts what is in IPFIX files.
 
-usage: tally.py ADDRESS PORT STATE [RECEIVE-BUFFER]
+usage: tally.py ADDRESS PORT STATE [RECEIVE-BUFFER]    until SIGTERM
+       tally.py --files STATE FILE...                  each has its templates; its numbers begin anew
+       tally.py --parts STATE FILE...                  the same, but the numbers go on from file to file
 
 STATE is one JSON object: messages, records (data records, those of options too), missing (records that the sequence numbers
-say were sent and that did not come) and breaks (how often some were), flows and
-lasting (records of flows that do not last, and that do), packets, octets, events (NAT, by number), options, undecoded (sets whose template was not known), domains, next (the sequence number that is to come), starts. Where STATE is
-there already the counting goes on with it, as that of a collector that was started again: templates are forgotten.
+say were sent and that did not come) and breaks (how often some were), flows and lasting (records of flows that do not last,
+and that do), packets, octets, events (NAT, by number), options, undecoded (sets whose template was not known), domains, next
+(the sequence number that is to come), starts. Where STATE is there already the counting goes on with it, as that of a
+collector that was started again: templates are forgotten. A message without its end is told of on standard error.
 """
 import json
 import os
@@ -153,12 +156,28 @@ def count_variable(lengths, data):
     return count
 
 
-def main():
-    address, port, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+def read(paths, parts):
+    state = paths.pop(0)
+    counter = Counter(state)
+    for path in paths:
+        counter.templates, counter.readers = {}, {}
+        if not parts:
+            counter.state["next"] = None
+        with open(path, "rb") as file:
+            while header := file.read(4):
+                message = header + file.read(int.from_bytes(header[2:], "big") - 4)
+                if len(message) < 16 or len(message) != int.from_bytes(header[2:], "big"):
+                    print(f"{path}: its last message has no end", file=sys.stderr)
+                    break
+                counter.take(message)
+    counter.write()
+
+
+def listen(address, port, path, buffer=16 << 20):
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, int(sys.argv[4]) if len(sys.argv) > 4 else 16 << 20)
+    receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, int(buffer))
     counter = Counter(path)
-    receiver.bind((address, port))
+    receiver.bind((address, int(port)))
     signal.signal(signal.SIGTERM, stop)
     try:
         while True:
@@ -178,4 +197,7 @@ def main():
             counter.write()
 
 
-main()
+if sys.argv[1] in ("--files", "--parts"):
+    read(sys.argv[2:], sys.argv[1] == "--parts")
+else:
+    listen(*sys.argv[1:])

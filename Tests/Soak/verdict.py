@@ -36,9 +36,14 @@ def metric(name, *labels):
     return int(sum(value for key, value in metrics.items() if pattern.match(key) and all(label in key for label in labels)))
 
 
+def nat_events(collector):
+    return collector["events"].get("4", 0) + collector["events"].get("5", 0)
+
+
 packets, octets, flows, connections = map(int, lines("generator.out")[-1].split())
 datagrams = {name: int(value) for name, value in (line.split() for line in lines("datagrams"))}
-steady, restarted = (json.loads("".join(lines(f"{name}.json"))) for name in ("steady", "restarted"))
+steady, restarted, stream, files = (
+    json.loads("".join(lines(f"{name}.json"))) for name in ("steady", "restarted", "stream", "files"))
 
 # -- counts --------------------------------------------------------------------------------------
 
@@ -55,16 +60,40 @@ for name, port, collector in ("stays", ":2056", steady), ("is restarted", ":2055
     expect(f"messages: exported = collected + not taken at {at}", metric("export_messages_total", port),
            collector["messages"] + (datagrams["NoPorts"] + datagrams["RcvbufErrors"] if port == ":2055" else 0))
     expect(f"flows lost by flowprobe on the way to {at}", 0, metric("export_lost_flows_total", port))
-sent = metric("export_flows_total", ":2056")
-expect("flow records: exported = collected, steady", sent, steady["flows"] + steady["lasting"])
-expect("packets: exported = collected, steady", metric("export_flow_packets_total", ":2056"), steady["packets"])
-expect("octets: exported = collected, steady", metric("export_flow_bytes_total", ":2056"), steady["octets"])
-if not dropped:
-    expect("flows: begun by the generator = collected, steady", flows, steady["flows"])
-expect("records missing by their numbers, and sets without template, steady", 0, steady["missing"] + steady["undecoded"])
-expect("NAT events, create and delete: connections = collected, steady", 2 * connections,
-       steady["events"].get("4", 0) + steady["events"].get("5", 0))
-# Both got the same records, but for options records, of which each has its own (a few a minute).
+for name, label, found in ("steady", ":2056", steady), ("files", "file://", files):
+    expect(f"flow records: exported = collected, {name}", metric("export_flows_total", label), found["flows"] + found["lasting"])
+    expect(f"packets: exported = collected, {name}", metric("export_flow_packets_total", label), found["packets"])
+    expect(f"octets: exported = collected, {name}", metric("export_flow_bytes_total", label), found["octets"])
+    if not dropped:
+        expect(f"flows: begun by the generator = collected, {name}", flows, found["flows"])
+    expect(f"records missing by their numbers, and sets without template, {name}", 0, found["missing"] + found["undecoded"])
+    expect(f"NAT events, create and delete: connections = collected, {name}", 2 * connections, nat_events(found))
+expect("packets: metered = exported to files", metric("metered_packets_total"), metric("export_flow_packets_total", "file://"))
+expect("files that are not whole", 0, sum(name.startswith(".") for name in lines("files.list")))
+
+# Over TCP every record comes, at least once.
+over_tcp = "tcp://"
+expect("packets: metered = acknowledged over TCP", metric("metered_packets_total"),
+       metric("export_flow_packets_total", over_tcp))
+expect("NAT events: connections = acknowledged over TCP", 2 * connections, metric("export_nat_events_total", over_tcp))
+expect("flows lost by flowprobe on the way over TCP, or left in the spool", 0,
+       metric("export_lost_flows_total", over_tcp) + metric("export_pending_flows", over_tcp) + len(lines("spool.list")))
+expect("records missing within a connection, and sets without template, TCP", 0, stream["missing"] + stream["undecoded"])
+again = (stream["flows"] + stream["lasting"] + nat_events(stream)
+         - metric("export_flows_total", over_tcp) - metric("export_nat_events_total", over_tcp))
+resent = metric("export_resent_messages_total", over_tcp)
+print(f"{'TCP: connections, messages sent again':<80} {metric('export_connections_total', over_tcp):>14} {resent:>14}")
+print(f"{'TCP: packets that came, records that came again':<80} {stream['packets']:>14} {again:>14}")
+if again < 0 or stream["packets"] < metric("export_flow_packets_total", over_tcp):
+    wrong.append(f"{-again} records did not come over TCP")
+if again and not resent:
+    wrong.append(f"{again} records came twice over TCP and none was sent again")
+spooled = metric("export_spool_written_flows_total", over_tcp)
+print(f"{'TCP: restarts of the collector, flows that were in the spool':<80} {(restarts + 1) // 2:>14} {spooled:>14}")
+if restarts and not spooled:
+    wrong.append("nothing was in the spool while the collector was away")
+
+# Both over UDP got the same records, but for options records, of which each has its own (a few a minute).
 exported = metric("export_flows_total", ":2055") + metric("export_nat_events_total", ":2055")
 collected = restarted["flows"] + restarted["lasting"] + sum(restarted["events"].values())
 missing_options = restarted["missing"] - (exported - collected)

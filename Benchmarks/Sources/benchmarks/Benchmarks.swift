@@ -4,7 +4,7 @@ internal import ArgumentParser
 
 /// What can be measured, each by itself.
 enum BenchmarkGroup: String, CaseIterable, ExpressibleByArgument {
-  case decode, table, threads, scale, expiry, wait, encode, export, memory, scenario, live, nflog, flood
+  case decode, table, keys, threads, scale, expiry, wait, encode, export, memory, scenario, live, nflog, flood
 
   /// Those that show the whole program.
   static let scenarios: [BenchmarkGroup] = [.scenario, .live, .nflog, .flood]
@@ -88,6 +88,7 @@ struct Benchmarks: ParsableCommand {
       switch group {
       case .decode: try DecodeBenchmark.run(settings)
       case .table: try TableBenchmark.run(settings)
+      case .keys: try KeysBenchmark.run(settings)
       case .threads: ThreadsBenchmark.run(settings)
       case .scale: ScaleBenchmark.run(settings)
       case .wait: try WaitBenchmark.run(settings)

@@ -11,7 +11,7 @@
     private let lock: UnsafeMutablePointer<pthread_mutex_t>
     private let value: UnsafeMutablePointer<Value>
 
-    init(_ initial: consuming sending Value) {
+    package init(_ initial: consuming sending Value) {
       unsafe lock = .allocate(capacity: 1)
       unsafe value = .allocate(capacity: 1)
       unsafe lock.initialize(to: pthread_mutex_t())
@@ -26,7 +26,7 @@
       unsafe lock.deallocate()
     }
 
-    borrowing func withLock<Result: ~Copyable, Failure: Error>(
+    package borrowing func withLock<Result: ~Copyable, Failure: Error>(
       _ body: (inout sending Value) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result {
       unsafe pthread_mutex_lock(lock)
@@ -34,7 +34,7 @@
       return try unsafe body(&value.pointee)
     }
 
-    borrowing func withLockIfAvailable<Result: ~Copyable, Failure: Error>(
+    package borrowing func withLockIfAvailable<Result: ~Copyable, Failure: Error>(
       _ body: (inout sending Value) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result? {
       guard unsafe pthread_mutex_trylock(lock) == 0 else { return nil }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FlowMeter  // Its Mutex, where ThreadSanitizer watches.
 internal import Synchronization
 
 /// The statistics for whoever asks, with rates that are fed once a second. Any thread.

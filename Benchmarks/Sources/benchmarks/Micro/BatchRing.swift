@@ -13,15 +13,20 @@ final class BatchRing {
   private var frame = Frame()
   private let mixture: Conversation.Mixture
 
-  init(_ mixture: Conversation.Mixture) { self.mixture = mixture }
+  /// - Parameter mixture: of conversations that are given by their numbers.
+  init(_ mixture: Conversation.Mixture = .mixed) { self.mixture = mixture }
 
   /// Fills every batch with packets of the conversations whose numbers `next` gives.
   func fill(at time: Timestamp, _ next: () -> Int) {
+    fill(at: time) { Conversation(number: next(), mixture) }
+  }
+
+  /// Fills every batch with packets of these conversations.
+  func fill(at time: Timestamp, _ next: () -> Conversation) {
     for i in batches.indices {
       batches[i].reset(at: nil)
       while !batches[i].isFull {
-        let number = next()
-        frame.write(Conversation(number: number, mixture), length: 590, serial: number)
+        frame.write(next(), length: 590, serial: batches[i].count)
         frame.append(to: &batches[i], at: time)
       }
     }

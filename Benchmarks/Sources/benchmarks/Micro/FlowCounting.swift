@@ -25,9 +25,12 @@ final class TableCounting: FlowCounting {
   private var buffer = FlowRecordBuffer()
   private(set) var evicted = FlowTotals()
 
-  /// - Parameter limit: how many flows there may be; nil is the program's default.
-  init(limit: Int?) {
+  /// - Parameters:
+  ///   - limit: how many flows there may be; nil is the program's default.
+  ///   - hashSeed: nil is the program's default too, random numbers.
+  init(limit: Int?, hashSeed: UInt64? = nil) {
     var configuration = FlowTable.Configuration()
+    configuration.hashSeed = hashSeed
     if let limit { configuration.maxFlows = limit }
     configuration.expiration.activeTimeout = .seconds(Timeouts.active)
     configuration.expiration.inactiveTimeout = .seconds(Timeouts.inactive)

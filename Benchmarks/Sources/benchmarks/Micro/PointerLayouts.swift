@@ -35,6 +35,22 @@ extension UnsafeMutableRawPointer {
   func put(octets value: IPv4Octets, at offset: Int) {
     unsafe storeBytes(of: value.storage, toByteOffset: offset, as: UInt32.self)
   }
+
+  /// The fields ahead of the times, which lie alike in IPFIX and NetFlow v9.
+  @inline(__always)
+  fileprivate func putFields(of record: borrowing FlowRecord) {
+    unsafe put(octets: record.key.source.ipv4, at: 0)
+    unsafe put(octets: record.key.destination.ipv4, at: 4)
+    unsafe put(octets: record.nextHop.ipv4, at: 8)
+    unsafe put(record.key.version.rawValue, at: 12)
+    unsafe put(record.key.sourcePort, at: 13)
+    unsafe put(record.key.destinationPort, at: 15)
+    unsafe put(record.tcpControlBits, at: 17)
+    unsafe put(record.key.ingressInterface, at: 18)
+    unsafe put(record.egressInterface, at: 22)
+    unsafe put(record.packets, at: 26)
+    unsafe put(record.octets, at: 34)
+  }
 }
 
 enum IPFIXLayout: PointerLayout {
@@ -61,17 +77,7 @@ enum IPFIXLayout: PointerLayout {
 
   @inline(__always)
   static func write(_ record: borrowing FlowRecord, boot: Timestamp, to octets: UnsafeMutableRawPointer) {
-    unsafe octets.put(octets: record.key.source.ipv4, at: 0)
-    unsafe octets.put(octets: record.key.destination.ipv4, at: 4)
-    unsafe octets.put(octets: record.nextHop.ipv4, at: 8)
-    unsafe octets.put(record.key.version.rawValue, at: 12)
-    unsafe octets.put(record.key.sourcePort, at: 13)
-    unsafe octets.put(record.key.destinationPort, at: 15)
-    unsafe octets.put(record.tcpControlBits, at: 17)
-    unsafe octets.put(record.key.ingressInterface, at: 18)
-    unsafe octets.put(record.egressInterface, at: 22)
-    unsafe octets.put(record.packets, at: 26)
-    unsafe octets.put(record.octets, at: 34)
+    unsafe octets.putFields(of: record)
     unsafe octets.put(record.start.milliseconds, at: 42)
     unsafe octets.put(record.end.milliseconds, at: 50)
     unsafe octets.put(record.key.protocol.rawValue, at: 58)
@@ -107,17 +113,7 @@ enum NetFlow9Layout: PointerLayout {
 
   @inline(__always)
   static func write(_ record: borrowing FlowRecord, boot: Timestamp, to octets: UnsafeMutableRawPointer) {
-    unsafe octets.put(octets: record.key.source.ipv4, at: 0)
-    unsafe octets.put(octets: record.key.destination.ipv4, at: 4)
-    unsafe octets.put(octets: record.nextHop.ipv4, at: 8)
-    unsafe octets.put(record.key.version.rawValue, at: 12)
-    unsafe octets.put(record.key.sourcePort, at: 13)
-    unsafe octets.put(record.key.destinationPort, at: 15)
-    unsafe octets.put(record.tcpControlBits, at: 17)
-    unsafe octets.put(record.key.ingressInterface, at: 18)
-    unsafe octets.put(record.egressInterface, at: 22)
-    unsafe octets.put(record.packets, at: 26)
-    unsafe octets.put(record.octets, at: 34)
+    unsafe octets.putFields(of: record)
     unsafe octets.put(UInt32(truncatingIfNeeded: record.start.milliseconds &- boot.milliseconds), at: 42)
     unsafe octets.put(UInt32(truncatingIfNeeded: record.end.milliseconds &- boot.milliseconds), at: 46)
     unsafe octets.put(record.key.protocol.rawValue, at: 50)
