@@ -63,7 +63,7 @@ public struct ExportError: Error, Hashable, Sendable {
     case bufferFull
     /// Anything else: no route, a firewall, an interface that is gone.
     case other
-    /// TCP and TLS: the queue was full, and there was no spool.
+    /// TCP and TLS: the queue was full, and there was no spool, or it was slower.
     case queueFull
     /// The spool was full.
     case spoolFull
