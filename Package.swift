@@ -48,7 +48,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(name: "FlowMeterTests", dependencies: ["FlowMeter"], swiftSettings: settings),
     .testTarget(
-      name: "FlowExportTests", dependencies: ["FlowExport", "FlowMeter"], swiftSettings: settings),
+      name: "FlowExportTests", dependencies: ["CShims", "FlowExport", "FlowMeter"], swiftSettings: settings),
     .testTarget(
       name: "FlowNetfilterTests", dependencies: ["CNetfilter", "FlowMeter", "FlowNetfilter"], swiftSettings: settings),
     .testTarget(

@@ -85,11 +85,11 @@ extension ExportStatistics {
     self.octets += UInt64(octets)
   }
 
-  /// A message that no one will have.
-  mutating func noteLost(_ contents: MessageBatch.Contents, _ kind: ExportError.Kind) {
-    errors[kind, default: 0] += 1
-    lost.add(contents.flows)
-    natEvents.lost += contents.events
+  /// Messages that no one will have.
+  mutating func noteLost(_ records: RecordTotals, messages: UInt64 = 1, _ kind: ExportError.Kind) {
+    errors[kind, default: 0] += messages
+    lost.add(records.flows)
+    natEvents.lost += records.events
   }
 }
 

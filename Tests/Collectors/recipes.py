@@ -34,6 +34,7 @@ EMPTIED = ("/run", "/var/cache", "/var/log", "/etc/pmacct")
 FENCE = re.compile(r"^```(\w+)[ ]?(.*)\n((?:.*\n)*?)^```$", re.MULTILINE)
 SECONDS = 30
 UNSHARED = "--unshared"
+LISTENING = "0A"        # of TCP, in /proc/net; a UDP socket's state is 07
 
 
 def recipes():
@@ -103,10 +104,11 @@ def wait_for(condition, complaint):
 
 
 def ports():
-    """The local ports of UDP sockets, and what waits in each."""
-    lines = [line.split() for table in ("udp", "udp6")
+    """The local ports of UDP sockets, and what waits in each; those that listen for TCP, too."""
+    lines = [line.split() for table in ("udp", "udp6", "tcp", "tcp6")
              for line in pathlib.Path("/proc/net", table).read_text(encoding="ascii").splitlines()[1:]]
-    return {int(line[1].split(":")[1], 16): int(line[4].split(":")[1], 16) for line in lines}
+    return {int(line[1].split(":")[1], 16): int(line[4].split(":")[1], 16) for line in lines
+            if line[3] in ("07", LISTENING)}
 
 
 def captures():

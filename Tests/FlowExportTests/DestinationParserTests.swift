@@ -143,6 +143,17 @@ struct DestinationParserTests {
     #expect(throws: AddressError.self) { try ExportDestination("hash(192.0.2.1)") }
   }
 
+  @Test("a spool is brought to the disk every five seconds, unless the destination says otherwise")
+  func spools() throws {
+    for (text, sync) in [("", .every(5)), ("&fsync=1", .every(1)), ("&fsync=file", .atEnd), ("&fsync=never", .never)]
+      as [(String, FileSync)]
+    {
+      let delivery = try ExportDestination("tcp://192.0.2.1?spool=/a\(text)").configuration.delivery
+      #expect(delivery.spool == "/a")
+      #expect(delivery.spoolSync == sync)
+    }
+  }
+
   @Test("files are a destination, by their path, with rules of their own and no pace")
   func files() throws {
     var defaults = ExportConfiguration()
@@ -213,6 +224,8 @@ struct DestinationParserTests {
       ("tls://192.0.2.1?key=/x", "it has a key and no certificate; give the certificate too, with cert=FILE"),
       ("tcp://192.0.2.1?queue=1", "give a number from 65536 to"), ("tcp://192.0.2.1?spool=.", "a path that begins"),
       ("tcp://192.0.2.1?spool-size=1048577", "it has a spool-size and no spool"),
+      ("tcp://192.0.2.1?fsync=never", "it has an fsync and no spool; give the directory too, with spool=DIRECTORY"),
+      ("udp://192.0.2.1?fsync=1", "fsync means nothing to udp://; leave it out; it is for tcp://, tls://, file://"),
       ("tcp://192.0.2.1?spool=/a tls://192.0.2.1?spool=/a", "another destination has the spool '/a'; give each"),
       ("192.0.2.1?rotate=5", "rotate means nothing to udp://; leave it out; it is for file://"),
       ("file:///f?sndbuf=5", "sndbuf means nothing to file://; leave it out; it is for udp://, tcp://, tls://"),

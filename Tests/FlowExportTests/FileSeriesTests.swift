@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CShims
 import FlowMeter
 import Glibc
 import Testing
@@ -9,6 +10,23 @@ import Testing
 /// A message of an Options Template, one of a Data Set of it, RFC 7011 sections 3.1 to 3.4: written by hand.
 private let template = octets("000a 001e 6553f100 00000000 00000007 0003000e 0100 0001 0001 0095 0004")
 private let data = octets("000a 0018 6553f100 00000000 00000007 01000008 00000007")
+
+/// Has the kernel refuse system calls to this process from now on, as a file system does that knows none of them.
+private func refuse(_ calls: [Int32]) {
+  // struct seccomp_data begins with the call's number; <linux/bpf_common.h>, <linux/seccomp.h>.
+  var code = [sock_filter(code: 0x20, jt: 0, jf: 0, k: 0)]
+  for call in calls {
+    code.append(sock_filter(code: 0x15, jt: 0, jf: 1, k: UInt32(call)))
+    code.append(sock_filter(code: 0x06, jt: 0, jf: 0, k: 0x0005_0000 | UInt32(call == SYS_linkat ? EPERM : EINVAL)))
+  }
+  code.append(sock_filter(code: 0x06, jt: 0, jf: 0, k: 0x7fff_0000))
+  precondition(cshims_process_control(38, 1) == 0)  // PR_SET_NO_NEW_PRIVS
+  let result = unsafe code.withUnsafeMutableBufferPointer { buffer in
+    var program = unsafe sock_fprog(len: UInt16(buffer.count), filter: buffer.baseAddress)
+    return unsafe cshims_seccomp(1, 1, &program)  // SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC
+  }
+  precondition(result == 0)
+}
 
 @Suite("Files one after the other")
 struct FileSeriesTests {
@@ -126,6 +144,63 @@ struct FileSeriesTests {
         .recovered("\(directory.path)/zeros", messages: 2, octetsCutOff: 4096),
       ])
     #expect(series.totals.complete == 3)
+  }
+
+  @Test("what is left over and cannot be opened is told of, once, and stays")
+  func foreign() async {
+    await #expect(processExitsWith: .success) {
+      let test = FileSeriesTests()
+      test.directory.write(data, to: ".g.ipfix.ipfix-part")
+      let path = test.directory.path
+      unsafe chmod("\(path)/.g.ipfix.ipfix-part", 0)
+      unsafe chmod(path, 0o777)
+      // Nobody.
+      precondition(geteuid() != 0 || seteuid(65_534) == 0)
+      defer { seteuid(getuid()) }
+      let series = try test.series("f.ipfix")
+      _ = try series.open(at: test.at(100))
+      precondition(
+        series.takeEvents() == [.foreign("\(path)/.g.ipfix.ipfix-part", "permission denied")])
+      series.close()
+      _ = try series.open(at: test.at(100))
+      precondition(series.takeEvents() == [])
+      precondition(test.directory.names == [".f.ipfix.ipfix-part", ".g.ipfix.ipfix-part"], "\(test.directory.names)")
+    }
+  }
+
+  @Test("a file that the disk refused is completed with what the disk has once the next one is begun")
+  func refused() throws {
+    let series = try series("f.ipfix")
+    _ = try series.open(at: at(100)).send(batch(lengths: [10]), 0..<1)
+    #expect(directory.breakSync(of: ".f.ipfix.ipfix-part"))
+    series.close()
+    #expect(series.takeEvents() == [.unfinished("\(directory.path)/f.ipfix", "invalid argument")])
+    #expect((series.totals.complete, series.totals.unfinished) == (0, 1))
+    #expect(directory.names == [".f.ipfix.ipfix-part"])
+    directory.write(template + data, to: ".f.ipfix.ipfix-part")
+    _ = try series.open(at: at(200))
+    #expect(series.takeEvents() == [.recovered("\(directory.path)/f.ipfix", messages: 2, octetsCutOff: 0)])
+    #expect((series.totals.complete, series.totals.unfinished) == (1, 0))
+    #expect(directory.read("f.ipfix") == template + data)
+  }
+
+  @Test(
+    "a file has its name too where the system cannot rename without replacing, or knows no second names",
+    arguments: [[Int32(SYS_renameat2)], [Int32(SYS_renameat2), Int32(SYS_linkat)]])
+  func otherFileSystems(calls: [Int32]) async {
+    await #expect(processExitsWith: .success) { [calls] in
+      refuse(calls)
+      let test = FileSeriesTests()
+      let series = try test.series("f.ipfix")
+      _ = try series.open(at: test.at(100)).send(batch(lengths: [10]), 0..<1)
+      test.directory.write([2], to: "f.ipfix")
+      series.close()
+      precondition(series.takeEvents() == [])
+      precondition(test.directory.names == ["f.ipfix", "f_1.ipfix"], "\(test.directory.names)")
+      precondition(test.directory.read("f.ipfix") == [2])
+      precondition(test.directory.read("f_1.ipfix") == datagram(0, 10))
+      precondition(test.directory.permissions("f_1.ipfix") & 0o600 == 0o600)
+    }
   }
 
   @Test("what another one is writing is not left over")

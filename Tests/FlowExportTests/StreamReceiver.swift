@@ -121,11 +121,19 @@ final class DeliveryScene {
   private var port: UInt16 = 0
   private(set) var given = FlowTotals()
 
-  init(_ destination: String, ownSessions: OwnSessions? = nil) throws {
+  /// What the options tell of; see ``CollectorExporter/interfacesChanged()``.
+  var context = ExporterContext()
+
+  /// - Parameter isSuccessor: whether another scene has the spool still.
+  init(_ destination: String, ownSessions: OwnSessions? = nil, isSuccessor: Bool = false) throws {
     nonisolated(unsafe) var tell: (ExportEvent) -> Void = { _ in }
+    nonisolated(unsafe) var ask: () -> ExporterContext = { ExporterContext() }
     exporter = CollectorExporter(
-      to: try ExportDestination(destination), number: 1, ownSessions: ownSessions, report: { unsafe tell($0) })
+      to: try ExportDestination(destination), number: 1, ownSessions: ownSessions, context: { unsafe ask() },
+      report: { unsafe tell($0) })
     unsafe tell = { [unowned self] in events.append($0.description) }
+    unsafe ask = { [unowned self] in context }
+    if isSuccessor { try exporter.prepare(isSuccessor: true) }
   }
 
   /// A pass with so many records, each with a source port of its own as long as they last.

@@ -24,6 +24,10 @@ struct SandboxTests {
       "-i eth0 --dest 192.0.2.1:2055 --stat-dir /srv/stat --control /run/x/control --pidfile /run/y.pid")
     #expect(all.written == ["/srv/stat"])
     #expect(all.namesIn == ["/run/x", "/run"])
+    // Another one beside it may follow with a changed configuration, but not where many have theirs.
+    for (spool, place) in [("/srv/spools/a", "/srv/spools"), ("/var/spool/flowprobe", "/var/spool/flowprobe")] {
+      #expect(try access("-i eth0 --dest tcp://192.0.2.1?spool=\(spool) --no-stat --no-control").written == [place])
+    }
   }
 
   @Test("what is read again is reached by its directory, since editors make a new file")

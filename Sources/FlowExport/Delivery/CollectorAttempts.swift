@@ -11,6 +11,8 @@ final class CollectorAttempts {
   private let number: Int
   private let ownSessions: OwnSessions?
   private var count = 0
+  /// Those that the last attempt could choose from.
+  private var tried: [ResolvedAddress] = []
 
   /// - Parameter number: the session's in `ownSessions`.
   init(_ destination: CollectorAddress, _ context: TLSContext?, number: Int, ownSessions: OwnSessions?) {
@@ -36,12 +38,22 @@ final class CollectorAttempts {
   func begin(sendBuffer: Int) throws(ExportError) -> StreamConnection {
     let addresses = addresses
     guard !addresses.isEmpty else { throw .nameWithoutAddress }
+    tried = addresses
     // Segments of the connection before may still be on their way to those who meter.
     let place = count % 2 == 0 ? number : -number
     defer { count += 1 }
     return try StreamConnection(
       to: addresses[count % addresses.count], from: destination, sendBuffer: sendBuffer, tls: context
     ) { ownSessions?.set($0, number: place) }
+  }
+
+  /// A connection did not come to be, or broke: the name may have another address by now.
+  func noteTrouble() { resolver?.hurry() }
+
+  /// Whether the name has none of the addresses any more that it had at the last attempt.
+  var hasMoved: Bool {
+    let addresses = addresses
+    return !addresses.isEmpty && addresses.allSatisfy { !tried.contains($0) }
   }
 
   /// Whether the name has other addresses now.

@@ -20,9 +20,7 @@ struct Courier {
     var spool: Spool?
     if let directory = delivery.configuration.spool {
       do throws(SpoolError) {
-        spool = try Spool(
-          directory, capacity: delivery.configuration.spoolSize,
-          segmentSize: DeliveryLoop.segmentSize(delivery.configuration))
+        spool = try Spool(directory, delivery.configuration)
       } catch {
         guard isSuccessor, error.isTaken else { throw DeliveryRefusal(description: error.description) }
       }

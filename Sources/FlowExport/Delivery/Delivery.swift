@@ -71,9 +71,10 @@ final class Delivery: Sendable {
       all.isConnected = state.counted.isConnected
       (all.sendBuffer, all.sendQueue) = (state.counted.sendBuffer, state.counted.sendQueue)
       all.sendQueuePeak = state.counted.sendQueuePeak
-      all.pending.add(state.delivery.queued)
-      if let spool = state.delivery.spool { all.pending.add(spool.waiting) }
-      all.natEvents.pending += state.delivery.queuedEvents + (state.delivery.spool?.waitingEvents ?? 0)
+      var waiting = state.delivery.queued
+      if let spool = state.delivery.spool { waiting.add(spool.waiting) }
+      all.pending.add(waiting.flows)
+      all.natEvents.pending += waiting.events
       all.delivery = state.delivery
       all.delivery?.queueOctets = state.inboxOctets + state.windowOctets
       return all
@@ -88,10 +89,10 @@ final class Delivery: Sendable {
       state.exporter = exporter
       for message in messages {
         guard message.contents.role == .templates || hasRoom(message.octets.count, state) else {
-          state.lose(message.contents, .queueFull)
+          state.lose(message.contents.totals, .queueFull)
           continue
         }
-        state.delivery.queue(message.contents)
+        state.delivery.queued.add(message.contents.totals)
         state.inbox.append(message)
         state.inboxOctets += message.octets.count
       }
@@ -186,36 +187,12 @@ extension Delivery.State {
   /// What an operator is to hear of; who never asks is told the first.
   mutating func note(_ event: ExportEvent) { if events.count < 64 { events.append(event) } }
 
-  /// A message that no one will have.
-  mutating func lose(_ contents: MessageBatch.Contents, _ kind: ExportError.Kind) {
-    counted.noteLost(contents, kind)
+  /// Messages that no one will have.
+  mutating func lose(_ records: RecordTotals, messages: UInt64 = 1, _ kind: ExportError.Kind) {
+    counted.noteLost(records, messages: messages, kind)
     var loss = losses[kind] ?? (FlowTotals(), 0)
-    loss.records.add(contents.flows)
-    loss.messages += 1
+    loss.records.add(records.flows)
+    loss.messages += messages
     losses[kind] = loss
-  }
-}
-
-extension DeliveryStatistics {
-  mutating func queue(_ contents: MessageBatch.Contents) {
-    queued.add(contents.flows)
-    queuedEvents += contents.events
-  }
-
-  mutating func unqueue(_ contents: MessageBatch.Contents) {
-    queued.remove(contents.flows)
-    queuedEvents -= contents.events
-  }
-}
-
-extension SpoolStatistics {
-  mutating func put(_ contents: MessageBatch.Contents) {
-    waiting.add(contents.flows)
-    waitingEvents += contents.events
-  }
-
-  mutating func take(_ contents: MessageBatch.Contents) {
-    waiting.remove(contents.flows)
-    waitingEvents -= contents.events
   }
 }

@@ -18,6 +18,9 @@ public struct DeliveryConfiguration: Hashable, Sendable {
   public var spoolSize = 1 << 30
   /// What it can be.
   public static let spoolSizes = 1 << 20...1 << 50
+  /// When what is written to it is on the disk. Default: every 5 seconds, which is how long messages wait in memory alone
+  /// too, and when one of the files is complete.
+  public var spoolSync = FileSync.every(5)
 
   public init() {}
 }

@@ -15,18 +15,13 @@ extension DeliveryLoop {
   /// What may wait in memory before it goes to disk too.
   private var room: Int { configuration.queue / 2 }
 
-  /// Octets of a segment: two fit where half the room is left.
-  static func segmentSize(_ configuration: DeliveryConfiguration) -> Int { min(configuration.queue / 8, 4 << 20) }
-
   /// Takes a message over from the exporter: to memory, or behind what is on disk.
   func take(_ message: QueuedMessage) {
     guard current.hasUnloaded || spool != nil && isFull else { return current.append(message) }
     current.noteSpooled(message)
-    guard put(message, isLoaded: false) != nil else {
-      // Templates hold for what comes later: the segments begin with them.
-      guard message.contents.role != .templates else { return delivery.count { $0.delivery.unqueue(message.contents) } }
-      return
-    }
+    guard put(message, isLoaded: false) == nil, message.contents.role == .templates else { return }
+    // Templates hold for what comes later: it goes to the next segment, which begins with them.
+    spool?.endSegment()
   }
 
   /// Whether all that waits in memory is on disk too, and memory is to have no more.
@@ -44,21 +39,37 @@ extension DeliveryLoop {
   }
 
   private func spoolWaiting() {
-    guard openSpool() else { return }
+    guard openSpool(isQuiet: false) else { return }
     current.window.spoolWaiting { put($0, isLoaded: true) }
   }
 
+  /// Takes the spool over from another exporter that has left it by now: what that had is to be sent, too.
+  func takeOverSpool() {
+    let now = Timestamp.monotonicClock()
+    guard spool == nil, configuration.spool != nil, now >= nextTakeOver else { return }
+    nextTakeOver = now.advanced(byMilliseconds: Self.retryInterval)
+    _ = openSpool(isQuiet: true)
+  }
+
+  /// Brings what was written to the disk where that is due.
+  func keepUpSpool() {
+    do throws(SpoolError) {
+      try spool?.keepUp()
+    } catch {
+      noteSpoolTrouble(error.description)
+    }
+  }
+
   /// Whether there is a spool: where it was taken, it may be free by now.
-  private func openSpool() -> Bool {
+  private func openSpool(isQuiet: Bool) -> Bool {
     guard spool == nil, let directory = configuration.spool else { return spool != nil }
     do throws(SpoolError) {
-      spool = try Spool(
-        directory, capacity: configuration.spoolSize, segmentSize: Self.segmentSize(configuration))
+      spool = try Spool(directory, configuration)
       hasLookedForEarlier = false
       lookForEarlier()
       return true
     } catch {
-      noteSpoolTrouble(error.description)
+      if !isQuiet { noteSpoolTrouble(error.description) }
       return false
     }
   }
@@ -79,17 +90,12 @@ extension DeliveryLoop {
       guard !isLoaded else {
         return nextSpooling = Timestamp.monotonicClock().advanced(byMilliseconds: Self.retryInterval)
       }
-      guard message.contents.role != .templates else { return }
       delivery.count { state in
-        state.delivery.unqueue(message.contents)
-        state.lose(message.contents, kind)
+        state.delivery.queued.remove(message.contents.totals)
+        if message.contents.role != .templates { state.lose(message.contents.totals, kind) }
       }
     }
-    guard let spool, Timestamp.monotonicClock() >= nextSpooling || spool.hasRoom(for: message) else {
-      lose(.spoolFull)
-      return nil
-    }
-    guard spool.hasRoom(for: message) else {
+    guard let spool, spool.hasRoom(for: message) else {
       lose(.spoolFull)
       return nil
     }
@@ -102,8 +108,8 @@ extension DeliveryLoop {
       if isLoaded { segment.waiting += 1 }
       let octets = spool.octets
       delivery.count { state in
-        state.delivery.unqueue(message.contents)
-        state.delivery.spool?.put(message.contents)
+        state.delivery.queued.remove(message.contents.totals)
+        state.delivery.spool?.waiting.add(message.contents.totals)
         state.delivery.spool?.written.add(message.contents.flows)
         state.delivery.spool?.octets = octets
       }
@@ -124,40 +130,66 @@ extension DeliveryLoop {
 
   /// Brings segments of the stream that is sent to memory, while that is nearly empty.
   func loadSegments() {
-    while active.window.waitingOctets < configuration.queue / 4,
-      let segment = active.segments.first(where: { !$0.isLoaded })
+    while active.window.waitingOctets < configuration.queue / 4, Timestamp.monotonicClock() >= nextLoading,
+      let spool, let segment = active.segments.first(where: { !$0.isLoaded })
     {
-      guard let messages = read(segment) else {
+      do throws(SpoolError) {
+        let (messages, rest) = try spool.read(segment)
+        noteMissing(in: segment, messages, rest)
+        active.load(messages, of: segment)
+        if segment.waiting == 0 {
+          spool.remove(segment)
+          active.segments.removeAll { $0 === segment }
+        }
+      } catch {
+        guard !error.isOurs else {
+          nextLoading = Timestamp.monotonicClock().advanced(byMilliseconds: Self.retryInterval)
+          return noteSpoolTrouble(error.description)
+        }
+        tellOfSpool("'\(segment.name)' in its spool cannot be read: \(error.error)")
+        noteMissing(in: segment, [], 0)
+        spool.putAside(segment)
         active.segments.removeAll { $0 === segment }
-        continue
       }
-      active.load(messages, of: segment)
-      if segment.waiting == 0 {
-        spool?.remove(segment)
-        active.segments.removeAll { $0 === segment }
-        countSpoolOctets()
-      }
+      countSpoolOctets()
     }
   }
 
-  /// A segment's messages; nil where it has none that can be read: it is put aside.
-  private func read(_ segment: SpoolSegment) -> [QueuedMessage]? {
-    guard let spool else { return nil }
+  /// Counts as lost what a segment was to have, and has not.
+  private func noteMissing(in segment: SpoolSegment, _ messages: [QueuedMessage], _ rest: Int) {
+    let present = SpoolSegment(name: segment.name, run: segment.run, isLoaded: false)
+    for message in messages { present.note(message.contents) }
+    guard present.messages < segment.messages else { return }
+    if rest > 0 { noteTorn(segment, messages.count, rest) }
+    var missing = segment.records
+    missing.remove(present.records)
+    delivery.count { state in
+      state.delivery.spool?.waiting.remove(missing)
+      state.lose(missing, messages: segment.messages - present.messages, .spool)
+    }
+  }
+
+  private func noteTorn(_ segment: SpoolSegment, _ messages: Int, _ rest: Int) {
+    delivery.count { $0.delivery.spool?.unreadable += 1 }
+    tellOfSpool(Self.torn(segment, messages, rest))
+  }
+
+  private func tellOfSpool(_ text: String) {
+    delivery.count { $0.note(.spool(destination: delivery.destination, text)) }
+  }
+
+  /// The messages of a segment that an earlier run left; nil where it has none that can be read: it is put aside.
+  private func find(_ segment: SpoolSegment, in spool: Spool) -> [QueuedMessage]? {
     do throws(SpoolError) {
       let (messages, rest) = try spool.read(segment)
-      if rest == 0 { return messages }
-      delivery.count { state in
-        state.delivery.spool?.unreadable += 1
-        state.note(.spool(destination: delivery.destination, Self.torn(segment, messages.count, rest)))
-      }
-      guard messages.isEmpty else { return messages }
-      spool.putAside(segment)
-      countSpoolOctets()
+      if rest > 0 { noteTorn(segment, messages.count, rest) }
+      if rest > 0, messages.isEmpty { spool.putAside(segment) }
+      for message in messages { segment.note(message.contents) }
+      return rest > 0 && messages.isEmpty ? nil : messages
     } catch {
       noteSpoolTrouble(error.description)
-      spool.putAside(segment)
+      return nil
     }
-    return nil
   }
 
   private static func torn(_ segment: SpoolSegment, _ messages: Int, _ rest: Int) -> String {
@@ -175,13 +207,11 @@ extension DeliveryLoop {
     for run in spool.findEarlier() {
       let stream = OutgoingStream(limit: limit)
       for segment in run {
-        guard let messages = read(segment) else { continue }
+        guard find(segment, in: spool) != nil else { continue }
         stream.segments.append(segment)
         delivery.count { state in
-          for message in messages {
-            state.delivery.spool?.put(message.contents)
-            state.delivery.spool?.found.add(message.contents.flows)
-          }
+          state.delivery.spool?.waiting.add(segment.records)
+          state.delivery.spool?.found.add(segment.records.flows)
         }
       }
       if !stream.segments.isEmpty { earlier.append(stream) }
@@ -189,11 +219,15 @@ extension DeliveryLoop {
     countSpoolOctets()
     let found = earlier.isEmpty ? 0 : earlier.reduce(0) { $0 + $1.segments.count }
     guard found > 0 else { return }
-    delivery.count { state in
-      let flows = state.delivery.spool?.found.flows ?? 0
-      let text = "\(flows) flows of an earlier run wait in its spool; they are sent first"
-      state.note(.spool(destination: delivery.destination, text))
-    }
+    var flows: UInt64 = 0
+    delivery.count { flows = $0.delivery.spool?.found.flows ?? 0 }
+    tellOfSpool("\(flows) flows of an earlier run wait in its spool; they are sent first")
+  }
+
+  /// Why what waits in memory alone at the end is lost.
+  func reasonForLoss(of message: QueuedMessage) -> ExportError.Kind {
+    guard configuration.spool != nil else { return .notDelivered }
+    return spool.map { $0.hasRoom(for: message) } ?? true ? .spool : .spoolFull
   }
 
   /// What was not delivered is to be on disk, and nothing else.
@@ -219,6 +253,8 @@ extension DeliveryLoop {
         noteSpoolTrouble(error.description)
       }
     }
+    spool.endSegment()
+    keepUpSpool()
     countSpoolOctets()
   }
 }

@@ -19,40 +19,27 @@ final class DeliveryLoop {
   var hasLookedForEarlier = false
   /// When writing to the spool is tried again.
   var nextSpooling = Timestamp(milliseconds: 0)
+  /// The same of reading from it, and of taking it over.
+  var nextLoading = Timestamp(milliseconds: 0)
+  var nextTakeOver = Timestamp(milliseconds: 0)
   /// Since when there is no connection.
   var unconnectedSince = Timestamp.monotonicClock()
   var spoolTrouble = TroubleReport()
 
   private let path: CollectorAttempts
   private let sendBuffer: Int
-  private var connection: StreamConnection?
-  private var attemptEnds = Timestamp(milliseconds: 0)
-  private var connectedAt = Timestamp(milliseconds: 0)
+  private var connection: OutgoingConnection?
   private var nextAttempt = Timestamp(milliseconds: 0)
   private var retry = RetryDelay()
   private var trouble = TroubleReport()
   private var hasTrouble = false
-  /// Octets that the connection is to write next.
-  private var staged: [UInt8] = []
-  private var stagedStart = 0
-  private var writtenOctets: UInt64 = 0
   private var servesEarlier = false
-  /// Nothing more is sent: what was is to be acknowledged until then.
-  private var endsBy: Timestamp?
-  private var hasEndedSending = false
   private var finish: Delivery.State.Finish?
 
-  /// How long a connection may take to come to be. Milliseconds.
-  private static let attempt: Int64 = 10_000
   /// How long acknowledged messages are kept, should the connection be reset. Milliseconds.
   private static let keeping: Int64 = 10_000
   /// A connection that has lasted so long has the next attempt come soon. Milliseconds.
   private static let lasting: Int64 = 10_000
-  /// How long what is in flight has to be acknowledged behind an orderly end. Milliseconds.
-  private static let ending: Int64 = 2000
-  /// How much is made ready for the connection at a time. Octets.
-  private static let stage = 1 << 16
-
   init(_ delivery: Delivery, _ path: CollectorAttempts, _ spool: Spool?) {
     (self.delivery, self.path, self.spool) = (delivery, path, spool)
     configuration = delivery.configuration
@@ -63,8 +50,10 @@ final class DeliveryLoop {
 
   func run() {
     repeat {
+      takeOverSpool()
       lookForEarlier()
       takeInbox()
+      keepUpSpool()
       do throws(StreamFailure) {
         try connect()
         try exchange()
@@ -90,27 +79,24 @@ final class DeliveryLoop {
   private func connect() throws(StreamFailure) {
     let now = Timestamp.monotonicClock()
     guard let connection else {
-      guard now >= nextAttempt else { return }
+      if now < nextAttempt {
+        guard path.hasMoved else { return }
+        tellOfMove()
+        retry.reset()
+      }
       servesEarlier = !earlier.isEmpty
-      attemptEnds = now.advanced(byMilliseconds: Self.attempt)
       do throws(ExportError) {
-        self.connection = try path.begin(sendBuffer: sendBuffer)
+        self.connection = OutgoingConnection(try path.begin(sendBuffer: sendBuffer), at: now)
       } catch {
         throw StreamFailure(reason: error.reason)
       }
       return
     }
-    guard !connection.isOpen else { return }
-    try connection.advance(at: now)
-    guard connection.isOpen else {
-      guard now < attemptEnds else { throw StreamFailure(reason: "no answer within \(Self.attempt / 1000) s") }
-      return
-    }
-    connectedAt = now
+    guard !connection.isOpen, try connection.advance(at: now) else { return }
     loadSegments()
     let wall = UInt32(truncatingIfNeeded: Timestamp.wallClock().milliseconds / 1000)
     for message in active.beginning(at: wall) {
-      staged += message.octets
+      connection.stage(message.octets)
       active.window.stage(message.octets.count)
       delivery.count { $0.counted.noteSent(message.octets.count) }
     }
@@ -127,54 +113,28 @@ final class DeliveryLoop {
   private func exchange() throws(StreamFailure) {
     guard let connection, connection.isOpen else { return }
     let now = Timestamp.monotonicClock()
-    if try connection.takeWords(), endsBy == nil { endSending(at: now) }
-    if path.hasMoved(from: connection.remote), endsBy == nil {
-      delivery.count { $0.note(.moved(destination: delivery.destination, to: path.text)) }
-      endSending(at: now)
+    if try connection.takeWords() { connection.end(at: now) }
+    if path.hasMoved(from: connection.remote), !connection.isEnding {
+      tellOfMove()
+      connection.end(at: now, isOurs: true)
     }
+    // What another exporter has left goes by a connection of its own, and first.
+    if !servesEarlier, !earlier.isEmpty { connection.end(at: now, isOurs: true) }
     noteAcknowledged(connection, at: now)
     loadSegments()
-    try send(connection)
+    try connection.send(&active.window)
     noteAcknowledged(connection, at: now)
     // What has just become free is used at once: the next round comes with the socket's room.
     loadSegments()
-    if servesEarlier, active.isDelivered, endsBy == nil { endSending(at: now) }
-    guard let endsBy, now >= endsBy || hasEndedSending && connection.unacknowledged == 0 else { return }
-    close(reason: nil, mayLackAcknowledged: false)
+    if servesEarlier, active.isDelivered { connection.end(at: now, isOurs: true) }
+    if connection.isOver(at: now) { close(reason: nil, mayLackAcknowledged: false) }
   }
 
-  private func send(_ connection: StreamConnection) throws(StreamFailure) {
-    while true {
-      while endsBy == nil, staged.count - stagedStart < Self.stage, let message = active.window.next {
-        staged += message.octets
-        active.window.stageNext()
-      }
-      guard stagedStart < staged.count else {
-        if endsBy != nil, !hasEndedSending {
-          connection.endSending()
-          hasEndedSending = true
-        }
-        return
-      }
-      let count = try connection.write(staged, from: stagedStart)
-      guard count > 0 else { return }
-      stagedStart += count
-      writtenOctets += UInt64(count)
-      active.window.wrote(writtenOctets, wire: connection.written)
-      if stagedStart == staged.count {
-        staged.removeAll(keepingCapacity: true)
-        stagedStart = 0
-      } else if stagedStart >= Self.stage {
-        staged.removeFirst(stagedStart)
-        stagedStart = 0
-      }
-    }
+  private func tellOfMove() {
+    delivery.count { $0.note(.moved(destination: delivery.destination, to: path.text)) }
   }
 
-  /// Nothing more is begun on this connection; what was is to be acknowledged.
-  private func endSending(at now: Timestamp) { endsBy = now.advanced(byMilliseconds: Self.ending) }
-
-  private func noteAcknowledged(_ connection: StreamConnection, at now: Timestamp) {
+  private func noteAcknowledged(_ connection: OutgoingConnection, at now: Timestamp) {
     var entries: [SendWindow.Entry] = []
     active.window.acknowledge(connection.acknowledged, at: now) { entries.append($0) }
     // While something is under way the peer's program may lag behind: what it has not read is kept for long.
@@ -204,20 +164,20 @@ final class DeliveryLoop {
 
   /// The connection broke, or did not come to be.
   private func breakOff(_ failure: StreamFailure) {
-    guard connection?.isOpen ?? false else {
+    guard let connection, connection.isOpen else {
       delivery.count { $0.counted.failedAttempts += 1 }
       return close(reason: failure.reason, mayLackAcknowledged: false)
     }
-    close(reason: failure.reason, mayLackAcknowledged: failure.mayLackAcknowledged && endsBy == nil)
+    close(reason: failure.reason, mayLackAcknowledged: failure.mayLackAcknowledged && !connection.isEnding)
   }
 
   /// - Parameter reason: nil where it ended in order.
   private func close(reason: String?, mayLackAcknowledged: Bool) {
     let now = Timestamp.monotonicClock()
     if let connection, connection.isOpen { noteAcknowledged(connection, at: now) }
-    let lasted = isConnected ? now.milliseconds - connectedAt.milliseconds : 0
+    let lasted = connection?.age(at: now) ?? 0
+    let isOurs = reason == nil && connection?.isOurEnd ?? false
     connection = nil
-    (staged, stagedStart, writtenOctets, endsBy, hasEndedSending) = ([], 0, 0, nil, false)
     active.release(before: now.advanced(byMilliseconds: -Self.keeping), room: .max)
     let again = active.rewind(withKept: mayLackAcknowledged)
     delivery.count {
@@ -228,13 +188,15 @@ final class DeliveryLoop {
     if lasted > 0 { unconnectedSince = now }
     if lasted >= Self.lasting { retry.reset() }
     let isNextRun = servesEarlier && reason == nil && earlier[0].isDelivered
-    if isNextRun {
-      earlier.removeFirst()
-      retry.reset()
-    }
+    if isNextRun { earlier.removeFirst() }
     servesEarlier = false
-    nextAttempt = isNextRun ? now : now.advanced(byMilliseconds: retry.take())
-    guard !isNextRun else { return }
+    if isOurs || isNextRun {
+      retry.reset()
+      nextAttempt = now
+      return
+    }
+    nextAttempt = now.advanced(byMilliseconds: retry.take())
+    path.noteTrouble()
     trouble.note(reason ?? "it closed the connection")
     hasTrouble = true
   }
@@ -271,10 +233,9 @@ final class DeliveryLoop {
     var entries = [pollfd(fd: delivery.wake.descriptor, events: Int16(POLLIN), revents: 0)]
     var timeout: Int64 = 1000
     if let connection {
-      entries.append(connection.entry(hasMore: stagedStart < staged.count || active.window.next != nil))
-      if endsBy != nil { entries.removeLast() }
+      if let entry = connection.entry(hasNext: active.window.next != nil) { entries.append(entry) }
       // Nothing tells of an acknowledgement: it is asked for.
-      if active.window.isInFlight || endsBy != nil { timeout = finish == nil ? 20 : 5 }
+      if active.window.isInFlight || connection.isEnding { timeout = finish == nil ? 20 : 5 }
       if !connection.isOpen { timeout = 100 }
     } else {
       timeout = min(timeout, max(1, nextAttempt.milliseconds - now.milliseconds))
@@ -288,17 +249,18 @@ final class DeliveryLoop {
 
   /// What was not delivered goes to the spool, or is lost.
   private func conclude() {
-    if let connection, connection.isOpen, !hasEndedSending {
+    if let connection, connection.isOpen {
       noteAcknowledged(connection, at: .monotonicClock())
       connection.endSending()
     }
     concludeSpool()
-    var contents: [MessageBatch.Contents] = []
-    current.window.forEachWaiting { if $0.segment == nil { contents.append($0.message.contents) } }
+    var left: [QueuedMessage] = []
+    current.window.forEachWaiting { if $0.segment == nil { left.append($0.message) } }
     delivery.count { state in
-      for each in contents {
-        state.delivery.unqueue(each)
-        if each.role != .templates { state.lose(each, .notDelivered) }
+      for message in left {
+        let records = message.contents.totals
+        state.delivery.queued.remove(records)
+        if message.contents.role != .templates { state.lose(records, reasonForLoss(of: message)) }
       }
       state.counted.isConnected = false
       state.windowOctets = 0
@@ -313,8 +275,8 @@ extension Delivery.State {
     counted.noteSent(entry.message.octets.count)
     counted.sent.add(contents.flows)
     counted.natEvents.sent += contents.events
-    guard entry.segment != nil else { return delivery.unqueue(contents) }
-    delivery.spool?.take(contents)
+    guard entry.segment != nil else { return delivery.queued.remove(contents.totals) }
+    delivery.spool?.waiting.remove(contents.totals)
     delivery.spool?.sent.add(contents.flows)
   }
 }

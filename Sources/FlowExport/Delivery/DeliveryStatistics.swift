@@ -6,10 +6,8 @@ public import FlowMeter
 ///
 /// All that waits is in ``ExportStatistics/pending`` too.
 public struct DeliveryStatistics: Sendable {
-  /// Flow Records in memory alone.
-  public var queued = FlowTotals()
-  /// NAT events in memory alone.
-  public var queuedEvents: UInt64 = 0
+  /// What is in memory alone.
+  public var queued = RecordTotals()
   /// Octets of the messages that wait in memory.
   public var queueOctets = 0
   /// The most that it was.
@@ -41,10 +39,8 @@ public struct DeliveryStatistics: Sendable {
 
 /// What a spool holds, and what came of it.
 public struct SpoolStatistics: Sendable {
-  /// Flow Records that wait in it.
-  public var waiting = FlowTotals()
-  /// NAT events that wait in it.
-  public var waitingEvents: UInt64 = 0
+  /// What waits in it.
+  public var waiting = RecordTotals()
   /// Octets of its files.
   public var octets = 0
   /// What they can be.

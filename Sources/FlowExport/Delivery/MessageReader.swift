@@ -9,7 +9,9 @@ struct MessageReader {
 
   private struct Layout {
     enum Kind {
-      case flows, events, options
+      case flows, events
+      /// Nil where it is none of ours.
+      case options(OptionsKind?)
     }
 
     var kind = Kind.flows
@@ -17,6 +19,11 @@ struct MessageReader {
     var recordLength = 0
     var packets: Range<Int>?
     var octets: Range<Int>?
+
+    /// What a message with such records is; what tells of itself stands in messages of its own.
+    var role: MessageBatch.Role {
+      if case .options(let kind?) = kind, kind.isDescription { .description(kind) } else { .data }
+    }
   }
 
   private enum Element {
@@ -50,8 +57,8 @@ struct MessageReader {
       switch id {
       case 2, 3: guard learn(body, hasScope: id == 3) else { return nil }
       default:
-        contents.role = .data
         guard let layout = layouts[id], layout.recordLength > 0 else { return nil }
+        contents.role = layout.role
         Self.count(body, layout, &contents)
       }
     }
@@ -62,8 +69,9 @@ struct MessageReader {
   private mutating func learn(_ set: RawSpan, hasScope: Bool) -> Bool {
     var offset = 0
     while offset + (hasScope ? 6 : 4) <= set.byteCount {
-      var layout = Layout(kind: hasScope ? .options : .flows)
+      var layout = Layout(kind: .flows)
       let (id, count) = (set.uint16(at: offset), set.uint16(at: offset + 2))
+      let start = offset + 2
       offset += hasScope ? 6 : 4
       for _ in 0..<count {
         guard offset + 4 <= set.byteCount else { return false }
@@ -78,6 +86,11 @@ struct MessageReader {
         default: break
         }
         layout.recordLength += length
+      }
+      // The last one may be an enterprise's, which is longer.
+      guard offset <= set.byteCount else { return false }
+      if hasScope {
+        layout.kind = .options(OptionsKind(ofTemplate: (start..<offset).map { set.octet(at: $0) }))
       }
       layouts[id] = layout
     }

@@ -5,21 +5,6 @@
 internal import FlowMeter
 internal import Glibc
 
-/// A part of a spool: an IPFIX file (RFC 5655), which begins with the templates of all that is in it.
-final class SpoolSegment {
-  /// `RUN-NUMBER.ipfix`: the names' order is the segments'.
-  let name: String
-  let run: String
-  /// Octets of the file.
-  var octets = 0
-  /// Whether its messages are in memory too.
-  var isLoaded: Bool
-  /// Messages in memory that were not acknowledged; of one that is not loaded it is not known.
-  var waiting = 0
-
-  init(name: String, run: String, isLoaded: Bool) { (self.name, self.run, self.isLoaded) = (name, run, isLoaded) }
-}
-
 /// Messages on disk, in files of a directory that belongs to one flowprobe: it holds a lock (flock) on it while it runs, and
 /// the lock ends with the process, however that ends.
 ///
@@ -33,9 +18,16 @@ final class SpoolSegment {
   private let run: String
   private let descriptor: Int32
   private let segmentSize: Int
+  private let sync: FileSync
   private var number = 0
   /// The one that is written to.
   private var open: (segment: SpoolSegment, file: Int32)?
+  /// Since when it has something that is not on the disk; nil: all is.
+  private var unsyncedSince: Timestamp?
+  /// Whether files were made whose names are not on the disk.
+  private var hasNewNames = false
+  /// What of that could not be brought there, since the last ``keepUp()``.
+  private var syncError: SpoolError?
 
   static let suffix = ".ipfix"
   private static let damagedSuffix = ".damaged"
@@ -45,11 +37,15 @@ final class SpoolSegment {
   /// - Parameters:
   ///   - capacity: octets of all files at most.
   ///   - segmentSize: octets of a file at most, or little more.
-  init(_ directory: String, capacity: Int, segmentSize: Int) throws(SpoolError) {
-    (self.directory, self.capacity, self.segmentSize) = (directory, capacity, segmentSize)
-    unsafe mkdir(directory, 0o700)
+  ///   - sync: when what is written is on the disk.
+  init(_ directory: String, capacity: Int, segmentSize: Int, _ sync: FileSync) throws(SpoolError) {
+    (self.directory, self.capacity, self.segmentSize, self.sync) = (directory, capacity, segmentSize, sync)
+    let making = unsafe mkdir(directory, 0o700) == 0 ? nil : SystemError.last
     let opened = unsafe Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard opened >= 0 else { throw SpoolError(directory, .last) }
+    guard opened >= 0 else {
+      let error = SystemError.last
+      throw SpoolError(directory, error.code == ENOENT ? making ?? error : error)
+    }
     guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
       let error = SystemError.last
       close(opened)
@@ -62,9 +58,17 @@ final class SpoolSegment {
     // Whether files can be made here is known now, and not when the first is needed.
     let probe = ".try"
     let file = unsafe openat(opened, probe, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
-    guard file >= 0 else { throw SpoolError(directory, .last) }
-    close(file)
+    // A disk that is full now need not be so later: what is in the files may be what fills it.
+    guard file >= 0 || errno == ENOSPC || errno == EDQUOT else { throw SpoolError(directory, .last) }
+    if file >= 0 { close(file) }
     unsafe unlinkat(opened, probe, 0)
+  }
+
+  /// As a destination wants it: two segments fit where half of what may wait in memory is left.
+  convenience init(_ directory: String, _ configuration: DeliveryConfiguration) throws(SpoolError) {
+    try self.init(
+      directory, capacity: configuration.spoolSize, segmentSize: min(configuration.queue / 8, 4 << 20),
+      configuration.spoolSync)
   }
 
   deinit {
@@ -130,7 +134,10 @@ final class SpoolSegment {
 
   /// Its messages are delivered.
   func remove(_ segment: SpoolSegment) {
-    if open?.segment === segment { endSegment() }
+    if let open, open.segment === segment {
+      close(open.file)
+      (self.open, unsyncedSince) = (nil, nil)
+    }
     unsafe unlinkat(descriptor, segment.name, 0)
     octets -= segment.octets
   }
@@ -157,6 +164,8 @@ final class SpoolSegment {
   ) throws(SpoolError) -> (segment: SpoolSegment, isNew: Bool) {
     if let open, open.segment.isLoaded == isLoaded, open.segment.octets + message.octets.count <= segmentSize {
       try write(message.octets, open)
+      noteUnsynced()
+      open.segment.note(message.contents)
       return (open.segment, false)
     }
     endSegment()
@@ -174,6 +183,9 @@ final class SpoolSegment {
       throw error
     }
     open = made
+    hasNewNames = true
+    noteUnsynced()
+    made.segment.note(message.contents)
     return (made.segment, true)
   }
 
@@ -197,10 +209,34 @@ final class SpoolSegment {
     self.octets += octets.count
   }
 
-  /// Has the next message begin a segment.
+  /// Has the next message begin a segment; the one before is complete.
   func endSegment() {
-    if let open { close(open.file) }
-    open = nil
+    guard let open else { return }
+    if sync != .never { bringToDisk(open.file, fsync) }
+    close(open.file)
+    self.open = nil
+  }
+
+  private func noteUnsynced() { if unsyncedSince == nil { unsyncedSince = .monotonicClock() } }
+
+  private func bringToDisk(_ file: Int32, _ call: (Int32) -> Int32) {
+    guard unsyncedSince != nil else { return }
+    if call(file) != 0 || hasNewNames && fsync(descriptor) != 0 { syncError = SpoolError(directory, .last) }
+    // To ask again is to be told that all is well; what is not can be read until the machine stops.
+    (unsyncedSince, hasNewNames) = (nil, false)
+  }
+
+  /// Brings what was written to the disk where that is due.
+  ///
+  /// - Throws: what went wrong with that since the last call.
+  func keepUp() throws(SpoolError) {
+    if case .every(let seconds) = sync, let open, let unsyncedSince,
+      Timestamp.monotonicClock().milliseconds - unsyncedSince.milliseconds >= Int64(seconds) * 1000
+    {
+      bringToDisk(open.file, fdatasync)
+    }
+    defer { syncError = nil }
+    if let syncError { throw syncError }
   }
 
   /// Puts these messages in the place of a segment's.
@@ -213,13 +249,16 @@ final class SpoolSegment {
     let next = SpoolSegment(name: segment.name, run: segment.run, isLoaded: true)
     do throws(SpoolError) {
       try write(messages.flatMap(\.octets), (next, file))
-      guard unsafe renameat(descriptor, temporary, descriptor, segment.name) == 0 else {
+      guard sync == .never || fsync(file) == 0,
+        unsafe renameat(descriptor, temporary, descriptor, segment.name) == 0
+      else {
         throw SpoolError(directory, .last)
       }
     } catch {
       unsafe unlinkat(descriptor, temporary, 0)
       throw error
     }
+    if sync != .never { _ = fsync(descriptor) }
     octets -= segment.octets
     segment.octets = next.octets
   }
@@ -246,22 +285,5 @@ final class SpoolSegment {
     defer { close(opened) }
     guard fchown(opened, user, group) == 0 else { throw .last }
     for name in names(in: opened) { unsafe fchownat(opened, name, user, group, Int32(AT_SYMLINK_NOFOLLOW)) }
-  }
-}
-
-/// Why a spool cannot be used now.
-struct SpoolError: Error, Hashable, CustomStringConvertible {
-  var directory: String
-  var error: SystemError
-
-  init(_ directory: String, _ error: SystemError) { (self.directory, self.error) = (directory, error) }
-
-  /// Whether another flowprobe has it.
-  var isTaken: Bool { error.code == EWOULDBLOCK }
-
-  var description: String {
-    isTaken
-      ? "cannot use spool '\(directory)': another flowprobe has it; give each destination a directory of its own"
-      : "cannot use spool '\(directory)': \(error); give another directory with spool=DIRECTORY, or make room there"
   }
 }

@@ -31,7 +31,9 @@ enum DestinationParameter: String, CaseIterable {
     case .refreshRate, .timeoutRate: [.udp]
     case .queue, .spool, .spoolSize: [.tcp, .tls]
     case .authorities, .certificate, .key, .name: [.tls]
-    case .rotation, .size, .sync: [.file]
+    case .rotation, .size: [.file]
+    // Of a connection it is the spool's.
+    case .sync: [.tcp, .tls, .file]
     }
   }
 
@@ -77,7 +79,9 @@ enum DestinationParameter: String, CaseIterable {
     case .size:
       configuration.file.size = try checked(
         FileRules.octets(text), text, "octets, or a number with k, M or G behind it")
-    case .sync: configuration.file.sync = try checked(FileSync(word: text), text, FileSync.words)
+    case .sync:
+      let sync = try checked(FileSync(word: text), text, FileSync.words)
+      (configuration.file.sync, configuration.delivery.spoolSync) = (sync, sync)
     }
   }
 
@@ -127,10 +131,13 @@ extension ExportDestination {
       throw DestinationParameter.Refusal(
         reason: "it has a key and no certificate", advice: "give the certificate too, with cert=FILE")
     }
-    guard configuration.delivery.spoolSize == DeliveryConfiguration().spoolSize || configuration.delivery.spool != nil
-    else {
+    guard configuration.delivery.spool == nil else { return }
+    let (delivery, plain) = (configuration.delivery, DeliveryConfiguration())
+    for (name, isGiven) in [
+      ("a spool-size", delivery.spoolSize != plain.spoolSize), ("an fsync", delivery.spoolSync != plain.spoolSync),
+    ] where isGiven {
       throw DestinationParameter.Refusal(
-        reason: "it has a spool-size and no spool", advice: "give the directory too, with spool=DIRECTORY")
+        reason: "it has \(name) and no spool", advice: "give the directory too, with spool=DIRECTORY")
     }
   }
 }

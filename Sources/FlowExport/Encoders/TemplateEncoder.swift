@@ -59,7 +59,7 @@ final class TemplateEncoder: MessageEncoder {
     // The first sets of a refresh are those of the options, whose records do not wait for its end.
     guard configuration.hasOptions else { return }
     for kind in OptionsKind.kinds(of: configuration.sampling, in: format.dialect, configuration.rules) {
-      let template = makeTemplate(kind)
+      let template = kind.template(takeTemplateID(), in: format, configuration.rules)
       optionsTemplates.append((kind, template))
       templateSets.add(format.templateSet(template))
     }
@@ -256,12 +256,6 @@ final class TemplateEncoder: MessageEncoder {
     beginMessage(at: instant)
     message.append(set)
     endMessage(templateRecords: 1, at: instant, to: &batch)
-  }
-
-  private func makeTemplate(_ kind: OptionsKind) -> Template<ExporterOptions> {
-    let scope = format.scopeFields(kind.scope(configuration.rules))
-    let others = kind.fields.filter { field in !scope.contains { $0.id == field.id } }
-    return Template(id: takeTemplateID(), fields: scope + others, scopeCount: scope.count)
   }
 
   func append(

@@ -82,9 +82,25 @@ struct FileDirectory: ~Copyable {
     if unsafe cshims_rename_no_replace(descriptor, hidden, name) == 0 { return true }
     // A file system that cannot tell, as NFS: a second name, then the first one goes.
     guard errno == EINVAL || errno == ENOSYS else { return false }
-    guard unsafe linkat(descriptor, hidden, descriptor, name, 0) == 0 else { return false }
-    unsafe unlinkat(descriptor, hidden, 0)
-    return true
+    guard unsafe linkat(descriptor, hidden, descriptor, name, 0) != 0 else {
+      unsafe unlinkat(descriptor, hidden, 0)
+      return true
+    }
+    guard [EPERM, EOPNOTSUPP, ENOSYS].contains(errno) else { return false }
+    return replaceEmpty(hidden, name)
+  }
+
+  /// The same where a file has one name at most, as on some file systems by network or FUSE: an empty file takes the name
+  /// ahead of it, so that nobody else's is replaced.
+  private func replaceEmpty(_ hidden: String, _ name: String) -> Bool {
+    let file = unsafe openat(descriptor, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
+    guard file >= 0 else { return false }
+    close(file)
+    if unsafe renameat(descriptor, hidden, descriptor, name) == 0 { return true }
+    let reason = errno
+    unsafe unlinkat(descriptor, name, 0)
+    errno = reason
+    return false
   }
 
   /// Removes a file that was being written.
@@ -95,23 +111,29 @@ struct FileDirectory: ~Copyable {
     guard fsync(descriptor) == 0 else { throw .last }
   }
 
-  /// The files that were being written and that nobody writes, locked: their names when they are complete, and their
-  /// descriptors, which are the caller's to close.
-  func leftOver() -> [(name: String, file: Int32)] {
+  /// A file that was being written, locked: its name when it is complete, and its descriptor, which is the caller's to
+  /// close; or why it cannot be opened.
+  typealias LeftOver = (name: String, file: Result<Int32, SystemError>)
+
+  /// The files that were being written and that nobody writes, as far as that can be known.
+  func leftOver() -> [LeftOver] {
     // A descriptor of its own: reading moves it on, and closes it.
     let copy = unsafe openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard copy >= 0, let stream = unsafe fdopendir(copy) else { return [] }
     defer { unsafe closedir(stream) }
-    var found: [(String, Int32)] = []
+    var found: [LeftOver] = []
     while let entry = unsafe readdir(stream) {
       let hidden = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
         unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
       }
       guard let name = Self.name(of: hidden) else { continue }
       let file = unsafe openat(descriptor, hidden, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-      guard file >= 0 else { continue }
+      guard file >= 0 else {
+        if errno == EACCES || errno == EPERM { found.append((name, .failure(.last))) }
+        continue
+      }
       if flock(file, LOCK_EX | LOCK_NB) == 0, Self.isNamed(file), Self.isRegular(file) {
-        found.append((name, file))
+        found.append((name, .success(file)))
       } else {
         close(file)
       }

@@ -25,7 +25,7 @@ public struct FileRules: Hashable, Sendable {
   public func rotation(of pattern: FilePattern) -> Int { rotation ?? (pattern.hasTime ? 3600 : 0) }
 }
 
-/// When what was written is made to be on the disk (fsync(2)).
+/// When what was written, to files of flows or to a spool, is made to be on the disk (fsync(2)).
 public enum FileSync: Hashable, Sendable {
   /// When the system sees fit.
   case never

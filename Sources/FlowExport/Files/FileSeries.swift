@@ -13,6 +13,8 @@ final class FileSeries {
   private(set) var current: FileSession?
   /// Those that could not be completed; tried again now and then.
   private var unfinished: [FileSession] = []
+  /// Names of those of which the disk did not take what it was given; they are looked at again as if left over.
+  private var doubtful: Set<String> = []
   /// Whether the file before was written until its time was over: the next one's begins there.
   private var hasEndedInTime = false
   private var hasFinishedLeftOver = false
@@ -49,6 +51,8 @@ final class FileSeries {
       let seconds = rules.rotation(of: pattern)
       let period = hasEndedInTime ? FilePeriod(around: now, every: seconds) : FilePeriod(from: now, every: seconds)
       let session = try FileSession(pattern, rules, period, keepsOptions: keepsOptions)
+      // The disk takes something again.
+      finishDoubtful()
       (current, totals.current) = (session, path(session.name))
       return session
     } catch {
@@ -78,8 +82,14 @@ final class FileSeries {
     }
   }
 
-  /// Tries again what could not be completed, for the last time.
+  /// Tries again what could not be completed.
   func finishUnfinished() { unfinished.removeAll { finish($0, again: true) } }
+
+  /// The same at the end, for the last time.
+  func conclude() {
+    finishUnfinished()
+    finishDoubtful()
+  }
 
   /// Whether nothing can be done for the file any more.
   private func finish(_ session: FileSession, again: Bool) -> Bool {
@@ -95,6 +105,7 @@ final class FileSeries {
         totals.unfinished += 1
         events.append(.unfinished(path(session.name), error.description))
       }
+      if session.isDoubtful { doubtful.insert(session.name) }
       return !session.canBeFinishedLater
     }
   }
@@ -103,24 +114,46 @@ final class FileSeries {
   private func finishLeftOver() {
     guard !hasFinishedLeftOver, let directory = try? FileDirectory(pattern.directory) else { return }
     hasFinishedLeftOver = true
-    for (name, file) in directory.leftOver() {
-      defer { Glibc.close(file) }
-      do throws(SystemError) {
-        let scan = try MessageScan(of: file)
-        let length = Int(lseek(file, 0, SEEK_END))
-        guard scan.hasData else {
-          directory.remove(name)
-          continue
-        }
-        guard ftruncate(file, scan.end) == 0, rules.sync == .never || fsync(file) == 0 else { throw .last }
-        let found = try directory.publish(name)
-        if rules.sync != .never { try? directory.sync() }
-        totals.complete += 1
-        events.append(.recovered(path(found), messages: scan.messages, octetsCutOff: length - scan.end))
-      } catch {
-        totals.unfinished += 1
-        events.append(.unfinished(path(name), error.description))
+    for (name, opened) in directory.leftOver() {
+      switch opened {
+      case .success(let file): finish(name, file, in: directory)
+      case .failure(let error):
+        events.append(.foreign(path(FileDirectory.hidden(name)), error.description))
       }
+    }
+  }
+
+  /// Completes files that the disk refused with what it has of them.
+  private func finishDoubtful() {
+    guard !doubtful.isEmpty, let directory = try? FileDirectory(pattern.directory) else { return }
+    for case (let name, .success(let file)) in directory.leftOver() {
+      guard doubtful.remove(name) != nil else {
+        Glibc.close(file)
+        continue
+      }
+      totals.unfinished -= 1
+      finish(name, file, in: directory)
+    }
+  }
+
+  private func finish(_ name: String, _ file: Int32, in directory: borrowing FileDirectory) {
+    defer { Glibc.close(file) }
+    do throws(SystemError) {
+      // What the system holds of it may be other than what the disk has.
+      posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)
+      let scan = try MessageScan(of: file)
+      let length = Int(lseek(file, 0, SEEK_END))
+      guard scan.hasData else {
+        return directory.remove(name)
+      }
+      guard ftruncate(file, scan.end) == 0, rules.sync == .never || fsync(file) == 0 else { throw .last }
+      let found = try directory.publish(name)
+      if rules.sync != .never { try? directory.sync() }
+      totals.complete += 1
+      events.append(.recovered(path(found), messages: scan.messages, octetsCutOff: length - scan.end))
+    } catch {
+      totals.unfinished += 1
+      events.append(.unfinished(path(name), error.description))
     }
   }
 }

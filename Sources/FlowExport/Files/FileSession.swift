@@ -26,7 +26,7 @@ final class FileSession: TransportSession {
   /// Octets behind them could not be cut off.
   private var isTorn = false
   /// The disk did not take what it had been given; it says so once.
-  private var isDoubtful = false
+  private(set) var isDoubtful = false
   private var isSynced = true
   private var syncedAt = Timestamp.monotonicClock()
 
@@ -115,7 +115,7 @@ final class FileSession: TransportSession {
 
   /// Completes the file: nothing can be written to it any more. Where that fails it can be tried again.
   func finish() throws(SystemError) -> End {
-    // Of what the disk has lost the next start finds out: to ask again is to be told that all is well.
+    // Of what the disk has lost who reads it again finds out: to ask again is to be told that all is well.
     guard !isDoubtful else { throw SystemError(code: EIO) }
     if isTorn {
       guard ftruncate(file, octets) == 0 else { throw .last }

@@ -18,6 +18,8 @@ public enum FileEvent: Hashable, Sendable, CustomStringConvertible {
   case unfinished(String, String)
   /// Somebody removed a file that was being written, with what it had.
   case removed(String, flows: UInt64, natEvents: UInt64)
+  /// A hidden file that cannot be opened; why. Whether somebody writes it is not known.
+  case foreign(String, String)
   /// A file that a flowprobe which ended before its time had not completed is complete.
   case recovered(String, messages: Int, octetsCutOff: Int)
 
@@ -25,6 +27,9 @@ public enum FileEvent: Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .unfinished(let path, let reason):
       "cannot complete '\(path)': \(reason); it stays hidden until it can be, at the next start at the latest"
+    case .foreign(let path, let reason):
+      "cannot look into '\(path)', which is being written or was left unfinished: \(reason); where no other user's flowprobe"
+        + " writes it any more, give it to flowprobe's user (chown), and the next start completes it"
     case .removed(let path, let flows, let natEvents):
       "'\(path)' was removed while it was written: \(flows) flows"
         + (natEvents > 0 ? " and \(natEvents) NAT events" : "")

@@ -125,9 +125,11 @@ public enum ExportEvent: Sendable, CustomStringConvertible {
   private static func reason(_ kind: ExportError.Kind, _ delivery: DeliveryConfiguration) -> String {
     switch kind {
     case .queueFull:
-      "its queue of \(delivery.queue) octets is full; a larger one (queue=OCTETS) or a spool (spool=DIRECTORY) holds more"
+      delivery.spool == nil
+        ? "its queue of \(delivery.queue) octets is full; a larger one (queue=OCTETS) or a spool (spool=DIRECTORY) holds more"
+        : "its queue of \(delivery.queue) octets is full, and its spool slower; a larger one (queue=OCTETS) holds more"
     case .spoolFull: "its spool of \(delivery.spoolSize) octets is full; a larger one (spool-size=OCTETS) holds more"
-    case .spool: "its spool cannot be written to"
+    case .spool: "its spool cannot be used"
     case .notDelivered: "there was no time left; a spool (spool=DIRECTORY) keeps them for the next start"
     case .connect, .bufferFull, .other: "they could not be sent"
     }

@@ -205,6 +205,33 @@ enum OptionsKind: CaseIterable, Sendable {
 }
 
 extension OptionsKind {
+  /// Its Options Template: the scope, then what is not said by that.
+  func template(
+    _ id: UInt16, in format: some MessageFormat, _ rules: FieldRules
+  ) -> Template<ExporterOptions> {
+    let scope = format.scopeFields(scope(rules))
+    let others = fields.filter { field in !scope.contains { $0.id == field.id } }
+    return Template(id: id, fields: scope + others, scopeCount: scope.count)
+  }
+
+  /// The kind of which an IPFIX Options Template Record says this behind the Template ID, whatever the profile; nil where
+  /// there is none.
+  init?(ofTemplate octets: [UInt8]) {
+    guard let kind = Self.byTemplate[octets] else { return nil }
+    self = kind
+  }
+
+  private static let byTemplate: [[UInt8]: OptionsKind] = {
+    var kinds: [[UInt8]: OptionsKind] = [:]
+    for rules in FieldProfile.allCases.map(\.rules) {
+      for kind in allCases {
+        let set = IPFIXFormat().templateSet(kind.template(0, in: IPFIXFormat(), rules))
+        kinds[Array(set.dropFirst(IPFIXMessage.setHeaderLength + 2))] = kind
+      }
+    }
+    return kinds
+  }()
+
   private static let selectedPackets: [Field<ExporterOptions>] = [
     Field(318, "selectorIdTotalPktsObserved", \.offered.packets),
     Field(319, "selectorIdTotalPktsSelected", \.selected.packets),

@@ -11,6 +11,7 @@ final class NameResolver: Sendable {
     let found = Mutex<[ResolvedAddress]>([])
     let isStopped = Atomic<Bool>(false)
     let hasLookedUp = Atomic<Bool>(false)
+    let isDoubted = Atomic<Bool>(false)
   }
 
   private let state = State()
@@ -28,6 +29,7 @@ final class NameResolver: Sendable {
         while seconds > 0, !state.isStopped.load(ordering: .relaxed) {
           sleep(1)
           seconds -= 1
+          if state.isDoubted.exchange(false, ordering: .relaxed) { seconds = min(seconds, Self.interval.unknown) }
         }
       }
     }
@@ -36,6 +38,9 @@ final class NameResolver: Sendable {
   }
 
   deinit { state.isStopped.store(true, ordering: .relaxed) }
+
+  /// Has the name looked up again soon: nobody answers at the address that it had.
+  func hurry() { state.isDoubted.store(true, ordering: .relaxed) }
 
   /// The addresses as they were found last, the resolver's first choice first; empty before the name had one.
   var found: [ResolvedAddress] { state.found.withLock { $0 } }

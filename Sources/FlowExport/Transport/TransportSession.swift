@@ -63,11 +63,11 @@ public struct ExportError: Error, Hashable, Sendable {
     case bufferFull
     /// Anything else: no route, a firewall, an interface that is gone.
     case other
-    /// TCP and TLS: the queue was full, and there was no spool.
+    /// TCP and TLS: the queue was full, and there was no spool, or it was slower.
     case queueFull
     /// The spool was full.
     case spoolFull
-    /// The spool could not be written to.
+    /// The spool could not be written to, or has not what was written.
     case spool
     /// The time to deliver what waited at the end was over.
     case notDelivered

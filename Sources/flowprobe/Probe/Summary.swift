@@ -134,11 +134,13 @@ enum Summary {
         "sent once more to \(destination): \(delivery.resentMessages) messages, as the connection broke"
           + " (\(delivery.connections) connections in all)")
     }
-    if delivery.queued.flows > 0 { lines.append("still on the way to \(destination): \(text(delivery.queued))") }
+    if delivery.queued.flows.flows > 0 {
+      lines.append("still on the way to \(destination): \(text(delivery.queued.flows))")
+    }
     if let spool = delivery.spool, spool.written.flows + spool.found.flows > 0 {
       lines.append(
         "spool of \(destination): \(spool.found.flows) flows found, \(spool.written.flows) written,"
-          + " \(spool.sent.flows) sent from it, \(spool.waiting.flows) wait in it")
+          + " \(spool.sent.flows) sent from it, \(spool.waiting.flows.flows) wait in it")
     }
     return lines
   }

@@ -40,7 +40,7 @@ extension FileAccess {
         written.append(Self.joined(root, Self.place(of: pattern.directory)))
       }
       // Open before the root directory is another one, and so are certificates.
-      if let spool = destination.configuration.delivery.spool { written.append(spool) }
+      if let spool = destination.configuration.delivery.spool { written.append(Self.place(of: spool)) }
       let tls = destination.configuration.tls
       read += [tls.authorities, tls.certificate, tls.key].compactMap { $0.map(Self.parent) }
     }

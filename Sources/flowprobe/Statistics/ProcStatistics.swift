@@ -162,7 +162,7 @@ enum ProcStatistics {
     guard let delivery else { return "" }
     let queue = " queue \(delivery.queueOctets) of \(delivery.queueCapacity), resent \(delivery.resentMessages) pkts"
     guard let spool = delivery.spool else { return queue }
-    return queue + "; spool \(spool.octets >> 10) of \(spool.capacity >> 10) K, \(spool.waiting.flows) flows"
+    return queue + "; spool \(spool.octets >> 10) of \(spool.capacity >> 10) K, \(spool.waiting.flows.flows) flows"
   }
 }
 

@@ -22,7 +22,7 @@ extension PrometheusText {
     guard !spools.isEmpty else { return }
     add("export_spool_bytes", .gauge, "Octets of the spool's files.", spools) { $0.octets }
     add("export_spool_limit_bytes", .gauge, "The most that they may have.", spools) { $0.capacity }
-    add("export_spool_flows", .gauge, "Flow records that wait in the spool.", spools) { $0.waiting.flows }
+    add("export_spool_flows", .gauge, "Flow records that wait in the spool.", spools) { $0.waiting.flows.flows }
     add("export_spool_found_flows_total", .counter, "Flow records that an earlier run had left.", spools) {
       $0.found.flows
     }

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Testing
+
+@testable import FlowExport
+@testable import FlowMeter
+
+/// A message of the Template 256, octetDeltaCount alone, and one of as many records of it; one of the Template 257, ten
+/// fields of an octet, and one of a record of it: RFC 7011 sections 3.1 to 3.4, written by hand.
+private enum Hand {
+  static let template = message("0002000c 0100 0001 0001 0008", .templates)
+  static func data(_ records: Int) -> QueuedMessage {
+    let length = String(4 + 8 * records, radix: 16)
+    return message(
+      "0100" + String(repeating: "0", count: 4 - length.count) + length
+        + String(repeating: "0000000000000001", count: records), .data, flows: records)
+  }
+  static let wideTemplate = message("00020030 0101 000a" + String(repeating: "0004 0001", count: 10), .templates)
+  static let wideData = message("0101000e 06060606060606060606", .data, flows: 1)
+
+  private static func message(_ sets: String, _ role: MessageBatch.Role, flows: Int = 0) -> QueuedMessage {
+    var body = octets("00000000 00000000 00000007" + sets)
+    body.insert(contentsOf: [0, 10, UInt8((body.count + 4) >> 8), UInt8((body.count + 4) & 0xff)], at: 0)
+    var contents = MessageBatch.Contents(role: role)
+    (contents.flows.flows, contents.records) = (UInt64(flows), UInt32(flows))
+    return QueuedMessage(octets: body, contents: contents)
+  }
+}
+
+@Suite("The spool when something goes wrong")
+struct SpoolFaultTests {
+  private let spool = TemporaryDirectory()
+
+  /// A destination that nobody listens at; a queue of the least octets.
+  private func text(_ receiver: StreamReceiver, _ more: String = "") -> String {
+    receiver.stop()
+    return "tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)\(more)"
+  }
+
+  private func fill(_ scene: DeliveryScene, _ flows: Int) {
+    for _ in 0..<(flows / 100) {
+      scene.pass(100)
+      _ = scene.wait { $0.delivery?.queueOctets ?? 0 < 56_000 }
+    }
+  }
+
+  @Test("a template that the spool had no room for comes ahead of the records that have it, in a file of their own")
+  func templateWithoutRoom() throws {
+    let destination = try ExportDestination("tcp://127.0.0.1:9?queue=65536&spool=\(spool.path)")
+    let delivery = Delivery(destination)
+    let attempts = CollectorAttempts(try #require(destination.target.address), nil, number: 0, ownSessions: nil)
+    let disk = try Spool(spool.path, capacity: 80_000, segmentSize: 1 << 20, .never)
+    let loop = DeliveryLoop(delivery, attempts, disk)
+    func take(_ message: QueuedMessage) {
+      loop.take(message)
+      loop.spoolIfNeeded()
+    }
+    take(Hand.template)
+    while disk.octets + 100 <= disk.capacity { take(Hand.data(4)) }
+    while disk.octets + Hand.wideTemplate.octets.count <= disk.capacity { take(Hand.data(1)) }
+    #expect(disk.octets + Hand.wideData.octets.count <= disk.capacity)
+    take(Hand.wideTemplate)
+    take(Hand.wideData)
+    #expect(spool.names.count > 1)
+    for name in spool.names {
+      let collector = WireCollector(spool.messages(name))
+      #expect(collector.problems.filter { !$0.hasPrefix("sequence") } == [])
+    }
+    #expect(spool.names.flatMap(spool.messages).contains(Hand.wideData.octets))
+  }
+
+  @Test("what the options told by way of the spool each new connection is told again")
+  func descriptions() throws {
+    let receiver = try #require(StreamReceiver())
+    let scene = try DeliveryScene(text(receiver))
+    fill(scene, 3000)
+    scene.context.interfaces = [ObservedInterface(index: 7, name: "late0")]
+    scene.exporter.interfacesChanged()
+    fill(scene, 1000)
+    let late = try #require(StreamReceiver(port: receiver.address.port))
+    let first = try #require(late.accept())
+    first.read(flows: 4000)
+    #expect(scene.wait { $0.pending.flows == 0 })
+    first.endSending()
+    first.read(until: { _ in first.isAtEnd })
+    first.end()
+    scene.pass(10)
+    let second = try #require(late.accept())
+    second.read(flows: 10)
+    #expect(second.collector.problems == [])
+    let name = Array("late0".utf8)
+    #expect(first.messages.filter { $0.contains(name) }.count == 1)
+    #expect(second.messages.filter { $0.contains(name) }.count == 1)
+    // Sampling, sampler, system and the interface.
+    #expect(second.collector.options == 4)
+  }
+
+  @Test("a file that is gone or cut off costs the records that it had, which are counted and told")
+  func lostFiles() throws {
+    let receiver = try #require(StreamReceiver())
+    let scene = try DeliveryScene(text(receiver))
+    fill(scene, 10_000)
+    let names = spool.names
+    let (gone, cut) = (names[names.count / 2], names[names.count / 2 + 1])
+    let missing = WireCollector(spool.messages(gone)).flows
+    let last = try #require(spool.messages(cut).last)
+    let template = try #require(WireCollector(spool.messages(cut)).templates[last.number(16, 2)])
+    let torn = (last.count - 16 - 4) / template.recordLength
+    spool.remove(gone)
+    spool.write(Array(spool.read(cut).dropLast(3)), to: cut)
+    let late = try #require(StreamReceiver(port: receiver.address.port))
+    let connection = try #require(late.accept())
+    connection.read(until: { _ in scene.wait { _ in true } && scene.exporter.statistics.pending.flows == 0 })
+    connection.read()
+    let statistics = scene.exporter.statistics
+    #expect(statistics.pending == FlowTotals())
+    #expect(statistics.lost.flows == UInt64(missing + torn))
+    #expect(connection.collector.flows == 10_000 - missing - torn)
+    #expect(statistics.delivery?.spool?.waiting.flows.flows == 0)
+    #expect(scene.isBalanced)
+    #expect(scene.events.contains { $0.contains("'\(gone)' in its spool cannot be read: no such file or directory") })
+    #expect(scene.events.contains { $0.contains("of '\(cut)' in its spool are no whole message") })
+    #expect(scene.events.contains { $0.contains("as its spool cannot be used") })
+  }
+
+  @Test("a file goes to the disk every so many seconds and when it is complete, as is wanted; what fails is told once")
+  func sync() throws {
+    /// What is told when the disk refuses a file: while it is written, a second later, and when it is complete.
+    func told(_ sync: FileSync) throws -> [Bool] {
+      let disk = try Spool(spool.path, capacity: 1 << 20, segmentSize: 1 << 16, sync)
+      let (segment, _) = try disk.append(Hand.data(1), isLoaded: false) { [Hand.template] }
+      #expect(spool.breakSync(of: segment.name))
+      func isTold() -> Bool {
+        do throws(SpoolError) {
+          try disk.keepUp()
+          return false
+        } catch {
+          #expect(error.description.contains("cannot use spool '\(spool.path)': invalid argument"))
+          return true
+        }
+      }
+      var told = [isTold()]
+      usleep(1_100_000)
+      told.append(isTold())
+      disk.endSegment()
+      return told + [isTold(), isTold()]
+    }
+    #expect(try told(.every(1)) == [false, true, false, false])
+    #expect(try told(.every(60)) == [false, false, true, false])
+    #expect(try told(.atEnd) == [false, false, true, false])
+    #expect(try told(.never) == [false, false, false, false])
+  }
+
+  @Test("who follows another exporter delivers what that leaves in the spool, even if it never needs the spool itself")
+  func successor() throws {
+    let receiver = try #require(StreamReceiver())
+    let first = try DeliveryScene(text(receiver))
+    fill(first, 3000)
+    let second = try DeliveryScene(text(receiver, "&export-rate=0"), isSuccessor: true)
+    first.exporter.leave()
+    let late = try #require(StreamReceiver(port: receiver.address.port))
+    second.pass(50)
+    var came = 0
+    for _ in 0..<3 where came < 3050 {
+      guard let connection = late.accept() else { break }
+      connection.read(until: { _ in second.wait { _ in true } && second.exporter.statistics.pending.flows == 0 })
+      connection.read(within: 100)
+      #expect(connection.collector.problems == [])
+      came += connection.collector.flows
+      connection.end()
+    }
+    #expect(came == 3050)
+    first.exporter.finish(within: 0)
+    #expect(first.exporter.statistics.delivery?.spool?.waiting.flows.flows == 3000)
+    #expect(first.isBalanced)
+    #expect(second.exporter.statistics.delivery?.spool?.found.flows == 3000)
+    #expect(second.isBalanced)
+    #expect(spool.names == [])
+  }
+}
