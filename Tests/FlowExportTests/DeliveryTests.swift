@@ -178,6 +178,25 @@ struct DeliveryTests {
     #expect(scene.isBalanced)
   }
 
+  @Test("the flows of a file have the time that the Collector takes, as long as it acknowledges some")
+  func patientEnd() throws {
+    let receiver = try #require(StreamReceiver(buffer: 4096))
+    let scene = try DeliveryScene("tcp://127.0.0.1:\(receiver.address.port)?sndbuf=4096", waitsForRoom: true)
+    scene.pass(5000)
+    let connection = try #require(receiver.accept())
+    scene.exporter.beginToFinish(within: 1000)
+    // More than twice as long.
+    for _ in 0..<20 {
+      connection.read(4096, most: 4096)
+      usleep(120_000)
+    }
+    connection.read(flows: 5000)
+    scene.exporter.finish(within: 1000)
+    #expect(connection.collector.flows == 5000)
+    #expect(scene.exporter.statistics.sent == scene.given)
+    #expect(scene.isBalanced)
+  }
+
   @Test("the session's addresses are told before it connects, and are its own both ways")
   func ownSession() throws {
     let receiver = try #require(StreamReceiver())

@@ -73,7 +73,7 @@ struct SpoolTests {
     let scene = try DeliveryScene(text)
     scene.pass(20)
     let late = try #require(StreamReceiver(port: receiver.address.port))
-    #expect(scene.wait { $0.delivery?.spool?.found.flows == 3000 })
+    #expect(scene.wait { $0.delivery?.spool?.found.flows.flows == 3000 })
     #expect(scene.isBalanced)
     let first = try #require(late.accept())
     first.read(until: { _ in first.isAtEnd })
@@ -114,7 +114,7 @@ struct SpoolTests {
     let template = try #require(templates[end.number(16, 2)])
     let missing = (end.count - 16 - 4) / template.recordLength
     let scene = try DeliveryScene(text)
-    #expect(scene.wait { $0.delivery?.spool?.found.flows == UInt64(1000 - missing) })
+    #expect(scene.wait { $0.delivery?.spool?.found.flows.flows == UInt64(1000 - missing) })
     #expect(scene.exporter.statistics.delivery?.spool?.unreadable == 2)
     #expect(scene.events.contains { $0.contains("octets of '\(last)' in its spool are no whole message") })
     #expect(scene.events.contains { $0.contains("put aside as 0000000000000001-000000001.ipfix.damaged") })

@@ -125,11 +125,16 @@ final class DeliveryScene {
   var context = ExporterContext()
 
   /// - Parameter isSuccessor: whether another scene has the spool still.
-  init(_ destination: String, ownSessions: OwnSessions? = nil, isSuccessor: Bool = false) throws {
+  init(
+    _ destination: String, waitsForRoom: Bool = false, ownSessions: OwnSessions? = nil, isSuccessor: Bool = false
+  ) throws {
     nonisolated(unsafe) var tell: (ExportEvent) -> Void = { _ in }
     nonisolated(unsafe) var ask: () -> ExporterContext = { ExporterContext() }
+    var configuration = ExportConfiguration()
+    configuration.delivery.waitsForRoom = waitsForRoom
     exporter = CollectorExporter(
-      to: try ExportDestination(destination), number: 1, ownSessions: ownSessions, context: { unsafe ask() },
+      to: try ExportDestination(destination, defaults: configuration), number: 1, ownSessions: ownSessions,
+      context: { unsafe ask() },
       report: { unsafe tell($0) })
     unsafe tell = { [unowned self] in events.append($0.description) }
     unsafe ask = { [unowned self] in context }
@@ -167,7 +172,7 @@ final class DeliveryScene {
   var isBalanced: Bool {
     let statistics = exporter.statistics
     var (before, after) = (given, statistics.sent)
-    if let spool = statistics.delivery?.spool { before.add(spool.found) }
+    if let spool = statistics.delivery?.spool { before.add(spool.found.flows) }
     after.add(statistics.lost)
     after.add(statistics.pending)
     return before == after

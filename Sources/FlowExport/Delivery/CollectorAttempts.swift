@@ -11,7 +11,7 @@ final class CollectorAttempts {
   private let number: Int
   private let ownSessions: OwnSessions?
   private var count = 0
-  /// Those that the last attempt could choose from.
+  /// Those that attempts could choose from since one went well: of a name that has others each time none is new for long.
   private var tried: [ResolvedAddress] = []
 
   /// - Parameter number: the session's in `ownSessions`.
@@ -38,7 +38,7 @@ final class CollectorAttempts {
   func begin(sendBuffer: Int) throws(ExportError) -> StreamConnection {
     let addresses = addresses
     guard !addresses.isEmpty else { throw .nameWithoutAddress }
-    tried = addresses
+    tried += addresses.filter { !tried.contains($0) }
     // Segments of the connection before may still be on their way to those who meter.
     let place = count % 2 == 0 ? number : -number
     defer { count += 1 }
@@ -50,7 +50,10 @@ final class CollectorAttempts {
   /// A connection did not come to be, or broke: the name may have another address by now.
   func noteTrouble() { resolver?.hurry() }
 
-  /// Whether the name has none of the addresses any more that it had at the last attempt.
+  /// A connection came to be.
+  func noteSuccess() { tried = addresses }
+
+  /// Whether the name has none of the addresses any more that were tried.
   var hasMoved: Bool {
     let addresses = addresses
     return !addresses.isEmpty && addresses.allSatisfy { !tried.contains($0) }

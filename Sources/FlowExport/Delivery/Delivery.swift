@@ -30,8 +30,8 @@ final class Delivery: Sendable {
     /// Until when what waits is to be delivered.
     struct Finish {
       var until: Timestamp
-      /// Whether the time begins anew with each acknowledgement.
-      var isPatient: Bool
+      /// How long it is behind each acknowledgement again, where the end waits for all. Milliseconds.
+      var patience: Int64?
     }
   }
 
@@ -150,14 +150,24 @@ final class Delivery: Sendable {
     let until = Timestamp.monotonicClock().advanced(byMilliseconds: milliseconds)
     state.withLock { state in
       if let finish = state.finish, finish.until <= until { return }
-      state.finish = State.Finish(until: until, isPatient: configuration.waitsForRoom && milliseconds > 0)
+      state.finish = State.Finish(
+        until: until, patience: configuration.waitsForRoom && milliseconds > 0 ? milliseconds : nil)
     }
     wake.call()
   }
 
-  func waitForEnd() {
-    while !state.withLock({ $0.hasEnded }) { progress.wait(.milliseconds(100)) }
+  /// False where the thread has not ended two seconds behind its time, as a disk holds it up: what it has stays pending.
+  func waitForEnd() -> Bool {
+    while true {
+      let (hasEnded, until) = state.withLock { ($0.hasEnded, $0.finish?.until) }
+      if hasEnded { return true }
+      if let until, Timestamp.monotonicClock() >= until.advanced(byMilliseconds: Self.delay) { return false }
+      progress.wait(.milliseconds(100))
+    }
   }
+
+  /// Milliseconds.
+  private static let delay: Int64 = 2000
 
   // MARK: For who delivers
 

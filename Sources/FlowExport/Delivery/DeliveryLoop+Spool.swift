@@ -99,6 +99,11 @@ extension DeliveryLoop {
       lose(.spoolFull)
       return nil
     }
+    // A disk that has just refused is not asked again for each message.
+    guard Timestamp.monotonicClock() >= nextWriting else {
+      lose(.spool)
+      return nil
+    }
     do throws(SpoolError) {
       let wall = UInt32(truncatingIfNeeded: Timestamp.wallClock().milliseconds / 1000)
       let (segment, isNew) = try spool.append(message, isLoaded: isLoaded) {
@@ -110,11 +115,12 @@ extension DeliveryLoop {
       delivery.count { state in
         state.delivery.queued.remove(message.contents.totals)
         state.delivery.spool?.waiting.add(message.contents.totals)
-        state.delivery.spool?.written.add(message.contents.flows)
+        state.delivery.spool?.written.add(message.contents.totals)
         state.delivery.spool?.octets = octets
       }
       return segment
     } catch {
+      nextWriting = Timestamp.monotonicClock().advanced(byMilliseconds: Self.retryInterval)
       noteSpoolTrouble(error.description)
       lose(.spool)
       return nil
@@ -178,17 +184,20 @@ extension DeliveryLoop {
     delivery.count { $0.note(.spool(destination: delivery.destination, text)) }
   }
 
-  /// The messages of a segment that an earlier run left; nil where it has none that can be read: it is put aside.
-  private func find(_ segment: SpoolSegment, in spool: Spool) -> [QueuedMessage]? {
+  /// Looks into a segment that an earlier run left. False where it has nothing that can be read: it is put aside.
+  ///
+  /// - Throws: what this process lacks; nothing is wrong with the segment.
+  private func find(_ segment: SpoolSegment, in spool: Spool) throws(SpoolError) -> Bool {
     do throws(SpoolError) {
       let (messages, rest) = try spool.read(segment)
       if rest > 0 { noteTorn(segment, messages.count, rest) }
       if rest > 0, messages.isEmpty { spool.putAside(segment) }
       for message in messages { segment.note(message.contents) }
-      return rest > 0 && messages.isEmpty ? nil : messages
+      return rest == 0 || !messages.isEmpty
     } catch {
+      guard !error.isOurs else { throw error }
       noteSpoolTrouble(error.description)
-      return nil
+      return false
     }
   }
 
@@ -202,26 +211,33 @@ extension DeliveryLoop {
 
   /// Counts what earlier runs have left.
   func lookForEarlier() {
-    guard !hasLookedForEarlier, let spool else { return }
+    guard !hasLookedForEarlier, let spool, Timestamp.monotonicClock() >= nextLoading else { return }
     hasLookedForEarlier = true
-    for run in spool.findEarlier() {
-      let stream = OutgoingStream(limit: limit)
-      for segment in run {
-        guard find(segment, in: spool) != nil else { continue }
-        stream.segments.append(segment)
-        delivery.count { state in
-          state.delivery.spool?.waiting.add(segment.records)
-          state.delivery.spool?.found.add(segment.records.flows)
+    var found = RecordTotals()
+    do throws(SpoolError) {
+      for run in spool.findEarlier() {
+        let stream = OutgoingStream(limit: limit)
+        for segment in run where try find(segment, in: spool) {
+          stream.segments.append(segment)
+          found.add(segment.records)
         }
+        if !stream.segments.isEmpty { earlier.append(stream) }
       }
-      if !stream.segments.isEmpty { earlier.append(stream) }
+    } catch {
+      // Nothing is known of the rest: all of it is looked at again.
+      earlier = []
+      hasLookedForEarlier = false
+      nextLoading = Timestamp.monotonicClock().advanced(byMilliseconds: Self.retryInterval)
+      return noteSpoolTrouble(error.description)
+    }
+    delivery.count { state in
+      state.delivery.spool?.waiting.add(found)
+      state.delivery.spool?.found.add(found)
     }
     countSpoolOctets()
-    let found = earlier.isEmpty ? 0 : earlier.reduce(0) { $0 + $1.segments.count }
-    guard found > 0 else { return }
-    var flows: UInt64 = 0
-    delivery.count { flows = $0.delivery.spool?.found.flows ?? 0 }
-    tellOfSpool("\(flows) flows of an earlier run wait in its spool; they are sent first")
+    guard !earlier.isEmpty else { return }
+    let events = found.events > 0 ? " and \(found.events) NAT events" : ""
+    tellOfSpool("\(found.flows.flows) flows\(events) of an earlier run wait in its spool; they are sent first")
   }
 
   /// Why what waits in memory alone at the end is lost.
@@ -234,7 +250,7 @@ extension DeliveryLoop {
   func concludeSpool() {
     guard configuration.spool != nil else { return }
     if current.window.unspooledOctets > 0 {
-      nextSpooling = Timestamp(milliseconds: 0)
+      (nextSpooling, nextWriting) = (Timestamp(milliseconds: 0), Timestamp(milliseconds: 0))
       spoolWaiting()
     }
     guard let spool else { return }

@@ -19,6 +19,8 @@ final class DeliveryLoop {
   var hasLookedForEarlier = false
   /// When writing to the spool is tried again.
   var nextSpooling = Timestamp(milliseconds: 0)
+  /// The same of a message that there is no room for in memory.
+  var nextWriting = Timestamp(milliseconds: 0)
   /// The same of reading from it, and of taking it over.
   var nextLoading = Timestamp(milliseconds: 0)
   var nextTakeOver = Timestamp(milliseconds: 0)
@@ -34,12 +36,17 @@ final class DeliveryLoop {
   private var trouble = TroubleReport()
   private var hasTrouble = false
   private var servesEarlier = false
+  /// As of this round.
   private var finish: Delivery.State.Finish?
+  private var hasWaitedForSpool = false
 
   /// How long acknowledged messages are kept, should the connection be reset. Milliseconds.
   private static let keeping: Int64 = 10_000
   /// A connection that has lasted so long has the next attempt come soon. Milliseconds.
   private static let lasting: Int64 = 10_000
+  /// How long another exporter may take to leave the spool. Milliseconds.
+  private static let leaving: Int64 = 3000
+
   init(_ delivery: Delivery, _ path: CollectorAttempts, _ spool: Spool?) {
     (self.delivery, self.path, self.spool) = (delivery, path, spool)
     configuration = delivery.configuration
@@ -82,7 +89,6 @@ final class DeliveryLoop {
       if now < nextAttempt {
         guard path.hasMoved else { return }
         tellOfMove()
-        retry.reset()
       }
       servesEarlier = !earlier.isEmpty
       do throws(ExportError) {
@@ -107,6 +113,7 @@ final class DeliveryLoop {
       if hasTrouble { $0.note(.connected(destination: delivery.destination)) }
     }
     hasTrouble = false
+    path.noteSuccess()
   }
 
   /// Sends, and takes note of acknowledgements.
@@ -143,6 +150,9 @@ final class DeliveryLoop {
     let queue = connection.unacknowledged
     delivery.count { state in
       for entry in entries { state.noteDelivered(entry) }
+      if !entries.isEmpty, let patience = state.finish?.patience {
+        state.finish?.until = now.advanced(byMilliseconds: patience)
+      }
       state.windowOctets = current.window.waitingOctets + earlier.reduce(0) { $0 + $1.window.waitingOctets }
       state.counted.sendQueue = queue
       state.counted.sendQueuePeak = max(state.counted.sendQueuePeak, queue)
@@ -152,7 +162,6 @@ final class DeliveryLoop {
       segment.waiting -= 1
       if segment.waiting == 0 { removeDelivered(segment) }
     }
-    if let finish, finish.isPatient { self.finish?.until = now.advanced(byMilliseconds: 5000) }
     delivery.haveProgress()
   }
 
@@ -210,8 +219,8 @@ final class DeliveryLoop {
   // MARK: Waiting and the end
 
   private func takeInbox() {
-    let (messages, finish) = delivery.takeInbox()
-    if let finish, self.finish.map({ finish.until < $0.until }) ?? true { self.finish = finish }
+    let messages: [QueuedMessage]
+    (messages, finish) = delivery.takeInbox()
     for message in messages { take(message) }
     spoolIfNeeded()
     let octets = current.window.waitingOctets + earlier.reduce(0) { $0 + $1.window.waitingOctets }
@@ -224,7 +233,16 @@ final class DeliveryLoop {
     let isDelivered = earlier.isEmpty && current.isDelivered
     // Without a connection what can wait on disk does.
     let canWait = spool != nil && !isConnected
-    guard !isDelivered, !canWait, Timestamp.monotonicClock() < finish.until else { return false }
+    guard !isDelivered, !canWait else { return false }
+    return Timestamp.monotonicClock() < finish.until || waitsForSpool(finish)
+  }
+
+  /// Whether what waits is to go to a spool that another exporter is about to leave; for a while, once.
+  private func waitsForSpool(_ finish: Delivery.State.Finish) -> Bool {
+    guard configuration.spool != nil, spool == nil, current.window.unspooledOctets > 0, !hasWaitedForSpool
+    else { return false }
+    hasWaitedForSpool = true
+    delivery.count { $0.finish?.until = finish.until.advanced(byMilliseconds: Self.leaving) }
     return true
   }
 
@@ -277,6 +295,6 @@ extension Delivery.State {
     counted.natEvents.sent += contents.events
     guard entry.segment != nil else { return delivery.queued.remove(contents.totals) }
     delivery.spool?.waiting.remove(contents.totals)
-    delivery.spool?.sent.add(contents.flows)
+    delivery.spool?.sent.add(contents.totals)
   }
 }

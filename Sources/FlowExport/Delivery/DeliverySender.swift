@@ -60,13 +60,19 @@ final class DeliverySender {
   ///   - counters: what the exporter has counted; what it has still is pending in them.
   ///   - onProgress: called while that goes on.
   func handOver(_ batch: borrowing MessageBatch, _ counters: inout ExportStatistics, _ onProgress: () -> Void) {
-    for contents in batch.contents { counters.pending.add(contents.flows) }
+    for contents in batch.contents {
+      counters.pending.add(contents.flows)
+      counters.natEvents.pending += contents.events
+    }
     var next = 0
     repeat {
       onProgress()
       let chunk = next..<min(next + Pace.burst, batch.count)
       pace.wait(for: chunk.count)
-      for place in chunk { counters.pending.remove(batch.contents[place].flows) }
+      for place in chunk {
+        counters.pending.remove(batch.contents[place].flows)
+        counters.natEvents.pending -= batch.contents[place].events
+      }
       delivery.take(batch.messages(chunk), counters)
       next = chunk.upperBound
     } while next < batch.count
@@ -91,7 +97,9 @@ final class DeliverySender {
   func finish(within milliseconds: Int64) {
     guard courier.hasStarted else { return }
     beginToFinish(within: milliseconds)
-    delivery.waitForEnd()
+    if !delivery.waitForEnd() {
+      trouble.note("its thread is held up, as by a disk that hangs; what waits there may be lost")
+    }
     tell()
   }
 }

@@ -45,12 +45,12 @@ public struct SpoolStatistics: Sendable {
   public var octets = 0
   /// What they can be.
   public var capacity = 0
-  /// Flow Records that an earlier flowprobe had left in it: nobody has given them to this one.
-  public var found = FlowTotals()
-  /// Flow Records that were written to it.
-  public var written = FlowTotals()
-  /// Flow Records that were sent from it.
-  public var sent = FlowTotals()
+  /// What an earlier flowprobe had left in it: nobody has given it to this one.
+  public var found = RecordTotals()
+  /// What was written to it.
+  public var written = RecordTotals()
+  /// What was sent from it.
+  public var sent = RecordTotals()
   /// How often writing to it failed, or reading what was written.
   public var failures: UInt64 = 0
   /// Files with something in them that is no message: what a crash tore is cut off.

@@ -35,8 +35,16 @@ final class OutgoingStream {
     nextSequence = message.nextSequence
   }
 
-  /// Adds a message in memory.
+  /// Adds a message in memory, behind the templates that the spool had no room for, or has lost.
   func append(_ message: QueuedMessage, segment: SpoolSegment? = nil) {
+    if !hasUnloaded, announced.templateCount > entered.templateCount {
+      let templates = announced.templates(besides: entered, sequence: message.sequence, at: message.exportTime)
+      for template in templates { enter(template, segment: nil) }
+    }
+    enter(message, segment: segment)
+  }
+
+  private func enter(_ message: QueuedMessage, segment: SpoolSegment?) {
     announced.note(message)
     entered.note(message)
     nextSequence = message.nextSequence

@@ -59,8 +59,11 @@ struct SessionPrelude {
     return messages
   }
 
-  /// The templates alone.
-  func templates(sequence: UInt32, at seconds: UInt32) -> [QueuedMessage] {
+  /// How many sets of templates were noted.
+  var templateCount: Int { sets.count }
+
+  /// The templates alone, but for those that another one has noted too.
+  func templates(besides other: SessionPrelude? = nil, sequence: UInt32, at seconds: UInt32) -> [QueuedMessage] {
     var messages: [QueuedMessage] = []
     var body: [UInt8] = []
     func end() {
@@ -68,7 +71,7 @@ struct SessionPrelude {
       messages.append(QueuedMessage(body: body, domain: domain, sequence: sequence, at: seconds))
       body = []
     }
-    for set in sets {
+    for set in sets where !(other?.sets.contains(set) ?? false) {
       if IPFIXMessage.headerLength + body.count + set.count > limit { end() }
       body += set
     }

@@ -137,10 +137,10 @@ enum Summary {
     if delivery.queued.flows.flows > 0 {
       lines.append("still on the way to \(destination): \(text(delivery.queued.flows))")
     }
-    if let spool = delivery.spool, spool.written.flows + spool.found.flows > 0 {
+    if let spool = delivery.spool, spool.written != RecordTotals() || spool.found != RecordTotals() {
       lines.append(
-        "spool of \(destination): \(spool.found.flows) flows found, \(spool.written.flows) written,"
-          + " \(spool.sent.flows) sent from it, \(spool.waiting.flows.flows) wait in it")
+        "spool of \(destination): \(spool.found.flows.flows) flows found, \(spool.written.flows.flows) written,"
+          + " \(spool.sent.flows.flows) sent from it, \(spool.waiting.flows.flows) wait in it")
     }
     return lines
   }

@@ -24,12 +24,14 @@ extension PrometheusText {
     add("export_spool_limit_bytes", .gauge, "The most that they may have.", spools) { $0.capacity }
     add("export_spool_flows", .gauge, "Flow records that wait in the spool.", spools) { $0.waiting.flows.flows }
     add("export_spool_found_flows_total", .counter, "Flow records that an earlier run had left.", spools) {
-      $0.found.flows
+      $0.found.flows.flows
     }
     add("export_spool_written_flows_total", .counter, "Flow records written to the spool.", spools) {
-      $0.written.flows
+      $0.written.flows.flows
     }
-    add("export_spool_sent_flows_total", .counter, "Flow records sent from the spool.", spools) { $0.sent.flows }
+    add("export_spool_sent_flows_total", .counter, "Flow records sent from the spool.", spools) {
+      $0.sent.flows.flows
+    }
     add("export_spool_failures_total", .counter, "Times that the spool could not be written or read.", spools) {
       $0.failures
     }
