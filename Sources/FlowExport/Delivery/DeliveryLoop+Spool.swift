@@ -216,6 +216,7 @@ extension DeliveryLoop {
       }
       if !stream.segments.isEmpty { earlier.append(stream) }
     }
+    if let foreign = spool.foreign { tellOfSpool(foreign) }
     countSpoolOctets()
     let found = earlier.isEmpty ? 0 : earlier.reduce(0) { $0 + $1.segments.count }
     guard found > 0 else { return }
