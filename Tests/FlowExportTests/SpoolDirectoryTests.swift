@@ -98,4 +98,39 @@ struct SpoolDirectoryTests {
       precondition(isRefused())
     }
   }
+
+  @Test("without descriptors to look for what is there it is not opened, and that is nobody's fault but the process's")
+  func noDescriptors() async {
+    await #expect(processExitsWith: .success) {
+      let test = SpoolDirectoryTests()
+      let name = "00000000000000aa-000000001.ipfix"
+      test.directory.write(template + record, to: name)
+      var limit = rlimit()
+      unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+      let next = unsafe Glibc.open("/dev/null", O_RDONLY)
+      close(next)
+      // The directory itself can be opened, and nothing more.
+      var few = rlimit(rlim_cur: rlim_t(next) + 1, rlim_max: limit.rlim_max)
+      unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &few)
+      do throws(SpoolError) {
+        _ = try Spool(test.directory.path, capacity: 1 << 20, segmentSize: 1 << 16, .never)
+        preconditionFailure("it was opened")
+      } catch {
+        precondition(error.isOurs, "\(error)")
+      }
+      do throws(SystemError) {
+        try Spool.hand(test.directory.path, user: getuid(), group: getgid())
+        preconditionFailure("it was handed over")
+      } catch {
+        precondition(error.code == EMFILE, "\(error)")
+      }
+      unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+      // Nothing of the attempts is held.
+      let after = unsafe Glibc.open("/dev/null", O_RDONLY)
+      precondition(after == next)
+      close(after)
+      let found = try test.open().findEarlier().joined().map(\.name)
+      precondition(found == [name])
+    }
+  }
 }

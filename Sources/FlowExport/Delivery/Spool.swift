@@ -57,9 +57,15 @@ internal import Glibc
       throw SpoolError(directory, error)
     }
     descriptor = opened
-    let found = Self.names(in: opened)
+    let found: (segments: [String], others: Int)
+    do throws(SystemError) {
+      found = try Self.names(in: opened)
+    } catch {
+      close(opened)
+      throw SpoolError(directory, error)
+    }
     run = SpoolSegment.run(after: Set(found.segments.compactMap(SpoolSegment.run)), at: .wallClock())
-    takeNote(of: found.segments, others: found.others)
+    try takeNote(of: found.segments, others: found.others)
     // Whether files can be made here is known now, and not when the first is needed.
     let probe = ".try"
     unsafe unlinkat(opened, probe, 0)
@@ -83,13 +89,24 @@ internal import Glibc
   }
 
   /// The names of segments, in their order, and how many others look as if they were some.
-  private static func names(in directory: Int32) -> (segments: [String], others: Int) {
+  private static func names(in directory: Int32) throws(SystemError) -> (segments: [String], others: Int) {
     // A descriptor of its own: who reads a directory moves its place in it.
     let copy = unsafe openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard copy >= 0, let stream = unsafe fdopendir(copy) else { return ([], 0) }
+    guard copy >= 0 else { throw .last }
+    guard let stream = unsafe fdopendir(copy) else {
+      let error = SystemError.last
+      close(copy)
+      throw error
+    }
     defer { unsafe closedir(stream) }
     var (segments, others) = ([String](), 0)
-    while let entry = unsafe readdir(stream) {
+    while true {
+      // Only by it the end and an error are two things.
+      errno = 0
+      guard let entry = unsafe readdir(stream) else {
+        guard errno == 0 else { throw .last }
+        break
+      }
       let name = unsafe withUnsafePointer(to: entry.pointee.d_name) {
         unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
       }
@@ -113,7 +130,9 @@ internal import Glibc
   }
 
   /// Which of these can be read is found out now.
-  private func takeNote(of names: [String], others: Int) {
+  ///
+  /// - Throws: where it is this process that lacks something: what is there would wait for the next run, unseen.
+  private func takeNote(of names: [String], others: Int) throws(SpoolError) {
     var others = others
     for name in names {
       do throws(SystemError) {
@@ -123,6 +142,8 @@ internal import Glibc
         segment.octets = size
         earlier.append(segment)
       } catch {
+        let error = SpoolError(directory, error)
+        guard !error.isOurs else { throw error }
         others += 1
       }
     }
@@ -320,6 +341,8 @@ internal import Glibc
     guard opened >= 0 else { throw .last }
     defer { close(opened) }
     guard fchown(opened, user, group) == 0 else { throw .last }
-    for name in names(in: opened).segments { unsafe fchownat(opened, name, user, group, Int32(AT_SYMLINK_NOFOLLOW)) }
+    for name in try names(in: opened).segments {
+      unsafe fchownat(opened, name, user, group, Int32(AT_SYMLINK_NOFOLLOW))
+    }
   }
 }
