@@ -133,4 +133,29 @@ struct SpoolDirectoryTests {
       precondition(found == [name])
     }
   }
+
+  @Test("what cannot take a file's place leaves nothing, and is not counted", arguments: [FileSync.never, .atEnd])
+  func notReplaced(sync: FileSync) throws {
+    let spool = try open(sync)
+    let segment = try spool.append(message, isLoaded: true) { [] }.segment
+    spool.endSegment()
+    directory.remove(segment.name)
+    unsafe mkdir("\(directory.path)/\(segment.name)", 0o700)
+    #expect(throws: SpoolError.self) { try spool.replace(segment, by: [message, message]) }
+    #expect(directory.names == [segment.name])
+    #expect((spool.octets, segment.octets) == (28, 28))
+    unsafe rmdir("\(directory.path)/\(segment.name)")
+    try spool.replace(segment, by: [message, message])
+    #expect(directory.read(segment.name) == record + record)
+    #expect((spool.octets, segment.octets) == (56, 56))
+  }
+
+  @Test("what was to take a file's place when the machine stopped goes at the next start, and nobody else's does")
+  func temporary() throws {
+    for name in [".00000000000000aa-000000001.ipfix", ".x.ipfix", "00000000000000aa-000000001.ipfix"] {
+      directory.write(record, to: name)
+    }
+    #expect(try open().findEarlier().joined().map(\.name) == ["00000000000000aa-000000001.ipfix"])
+    #expect(directory.names == [".x.ipfix", "00000000000000aa-000000001.ipfix"])
+  }
 }

@@ -57,7 +57,7 @@ internal import Glibc
       throw SpoolError(directory, error)
     }
     descriptor = opened
-    let found: (segments: [String], others: Int)
+    let found: Names
     do throws(SystemError) {
       found = try Self.names(in: opened)
     } catch {
@@ -65,7 +65,9 @@ internal import Glibc
       throw SpoolError(directory, error)
     }
     run = SpoolSegment.run(after: Set(found.segments.compactMap(SpoolSegment.run)), at: .wallClock())
-    try takeNote(of: found.segments, others: found.others)
+    // Nobody else has the directory: what a process left that ended in the midst of it.
+    for name in found.temporary { unsafe unlinkat(opened, name, 0) }
+    try takeNote(of: found)
     // Whether files can be made here is known now, and not when the first is needed.
     let probe = ".try"
     unsafe unlinkat(opened, probe, 0)
@@ -88,8 +90,30 @@ internal import Glibc
     close(descriptor)
   }
 
-  /// The names of segments, in their order, and how many others look as if they were some.
-  private static func names(in directory: Int32) throws(SystemError) -> (segments: [String], others: Int) {
+  /// What there is in a directory.
+  private struct Names {
+    /// In their order.
+    var segments: [String] = []
+    /// Of files that were to take a segment's place.
+    var temporary: [String] = []
+    /// How many others look as if they were segments'.
+    var others = 0
+
+    mutating func add(_ name: String) {
+      if name.first == "." {
+        if SpoolSegment.run(ofName: String(name.dropFirst())) != nil { temporary.append(name) }
+      } else if SpoolSegment.run(ofName: name) != nil {
+        segments.append(name)
+      } else if name.hasSuffix(SpoolSegment.suffix) {
+        others += 1
+      }
+    }
+  }
+
+  /// What a file is called that is to take a segment's place.
+  private static func temporary(_ name: String) -> String { "." + name }
+
+  private static func names(in directory: Int32) throws(SystemError) -> Names {
     // A descriptor of its own: who reads a directory moves its place in it.
     let copy = unsafe openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard copy >= 0 else { throw .last }
@@ -99,7 +123,7 @@ internal import Glibc
       throw error
     }
     defer { unsafe closedir(stream) }
-    var (segments, others) = ([String](), 0)
+    var names = Names()
     while true {
       // Only by it the end and an error are two things.
       errno = 0
@@ -110,10 +134,10 @@ internal import Glibc
       let name = unsafe withUnsafePointer(to: entry.pointee.d_name) {
         unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
       }
-      guard name.hasSuffix(SpoolSegment.suffix), name.first != "." else { continue }
-      if SpoolSegment.run(ofName: name) != nil { segments.append(name) } else { others += 1 }
+      names.add(name)
     }
-    return (segments.sorted(), others)
+    names.segments.sort()
+    return names
   }
 
   // MARK: Earlier runs
@@ -132,9 +156,9 @@ internal import Glibc
   /// Which of these can be read is found out now.
   ///
   /// - Throws: where it is this process that lacks something: what is there would wait for the next run, unseen.
-  private func takeNote(of names: [String], others: Int) throws(SpoolError) {
-    var others = others
-    for name in names {
+  private func takeNote(of names: Names) throws(SpoolError) {
+    var others = names.others
+    for name in names.segments {
       do throws(SystemError) {
         let (file, size) = try openToRead(name)
         close(file)
@@ -299,8 +323,8 @@ internal import Glibc
   /// Puts these messages in the place of a segment's.
   func replace(_ segment: SpoolSegment, by messages: [QueuedMessage]) throws(SpoolError) {
     if open?.segment === segment { endSegment() }
-    let temporary = "." + segment.name
-    let file = unsafe openat(descriptor, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    let temporary = Self.temporary(segment.name)
+    let file = unsafe openat(descriptor, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw SpoolError(directory, .last) }
     defer { close(file) }
     let next = SpoolSegment(name: segment.name, run: segment.run, isLoaded: true)
@@ -313,6 +337,7 @@ internal import Glibc
       }
     } catch {
       unsafe unlinkat(descriptor, temporary, 0)
+      octets -= next.octets
       throw error
     }
     if sync != .never { _ = fsync(descriptor) }
