@@ -234,6 +234,7 @@ extension DeliveryLoop {
       state.delivery.spool?.waiting.add(found)
       state.delivery.spool?.found.add(found)
     }
+    if let foreign = spool.foreign { tellOfSpool(foreign) }
     countSpoolOctets()
     guard !earlier.isEmpty else { return }
     let events = found.events > 0 ? " and \(found.events) NAT events" : ""

@@ -20,6 +20,10 @@ internal import Glibc
   private let segmentSize: Int
   private let sync: FileSync
   private var number = 0
+  /// The segments that were there before, in their order.
+  private var earlier: [SpoolSegment] = []
+  /// What an operator wants to hear of what else is there; nil: nothing.
+  private(set) var foreign: String?
   /// The one that is written to.
   private var open: (segment: SpoolSegment, file: Int32)?
   /// Since when it has something that is not on the disk; nil: all is.
@@ -29,7 +33,8 @@ internal import Glibc
   /// What of that could not be brought there, since the last ``keepUp()``.
   private var syncError: SpoolError?
 
-  static let suffix = ".ipfix"
+  /// Octets of a file that is read at most, for its name may be given to anything. A segment has 4 MiB and its templates.
+  private static let longestSegment = 64 << 20
   private static let damagedSuffix = ".damaged"
 
   /// Opens the directory, made if it is not there, and takes it for us.
@@ -52,12 +57,21 @@ internal import Glibc
       throw SpoolError(directory, error)
     }
     descriptor = opened
-    let last = Self.names(in: opened).last.map { $0.prefix { $0 != "-" } }.flatMap { UInt64($0, radix: 16) } ?? 0
-    let hexadecimal = String(max(UInt64(Timestamp.wallClock().milliseconds), last + 1), radix: 16)
-    run = String(repeating: "0", count: max(0, 16 - hexadecimal.utf8.count)) + hexadecimal
+    let found: Names
+    do throws(SystemError) {
+      found = try Self.names(in: opened)
+    } catch {
+      close(opened)
+      throw SpoolError(directory, error)
+    }
+    run = SpoolSegment.run(after: Set(found.segments.compactMap(SpoolSegment.run)), at: .wallClock())
+    // Nobody else has the directory: what a process left that ended in the midst of it.
+    for name in found.temporary { unsafe unlinkat(opened, name, 0) }
+    try takeNote(of: found)
     // Whether files can be made here is known now, and not when the first is needed.
     let probe = ".try"
-    let file = unsafe openat(opened, probe, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+    unsafe unlinkat(opened, probe, 0)
+    let file = unsafe openat(opened, probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     // A disk that is full now need not be so later: what is in the files may be what fills it.
     guard file >= 0 || errno == ENOSPC || errno == EDQUOT else { throw SpoolError(directory, .last) }
     if file >= 0 { close(file) }
@@ -76,20 +90,54 @@ internal import Glibc
     close(descriptor)
   }
 
-  /// The segments' names, in their order.
-  private static func names(in directory: Int32) -> [String] {
+  /// What there is in a directory.
+  private struct Names {
+    /// In their order.
+    var segments: [String] = []
+    /// Of files that were to take a segment's place.
+    var temporary: [String] = []
+    /// How many others look as if they were segments'.
+    var others = 0
+
+    mutating func add(_ name: String) {
+      if name.first == "." {
+        if SpoolSegment.run(ofName: String(name.dropFirst())) != nil { temporary.append(name) }
+      } else if SpoolSegment.run(ofName: name) != nil {
+        segments.append(name)
+      } else if name.hasSuffix(SpoolSegment.suffix) {
+        others += 1
+      }
+    }
+  }
+
+  /// What a file is called that is to take a segment's place.
+  private static func temporary(_ name: String) -> String { "." + name }
+
+  private static func names(in directory: Int32) throws(SystemError) -> Names {
     // A descriptor of its own: who reads a directory moves its place in it.
     let copy = unsafe openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard copy >= 0, let stream = unsafe fdopendir(copy) else { return [] }
+    guard copy >= 0 else { throw .last }
+    guard let stream = unsafe fdopendir(copy) else {
+      let error = SystemError.last
+      close(copy)
+      throw error
+    }
     defer { unsafe closedir(stream) }
-    var names: [String] = []
-    while let entry = unsafe readdir(stream) {
+    var names = Names()
+    while true {
+      // Only by it the end and an error are two things.
+      errno = 0
+      guard let entry = unsafe readdir(stream) else {
+        guard errno == 0 else { throw .last }
+        break
+      }
       let name = unsafe withUnsafePointer(to: entry.pointee.d_name) {
         unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
       }
-      if name.hasSuffix(suffix), name.first != "." { names.append(name) }
+      names.add(name)
     }
-    return names.sorted()
+    names.segments.sort()
+    return names
   }
 
   // MARK: Earlier runs
@@ -97,16 +145,49 @@ internal import Glibc
   /// The segments that were there before, a list a run, in their order.
   func findEarlier() -> [[SpoolSegment]] {
     var runs: [[SpoolSegment]] = []
-    for name in Self.names(in: descriptor) {
-      let segment = SpoolSegment(name: name, run: String(name.prefix { $0 != "-" }), isLoaded: false)
-      guard segment.run != run else { continue }
-      var status = stat()
-      guard unsafe fstatat(descriptor, name, &status, 0) == 0 else { continue }
-      segment.octets = Int(status.st_size)
+    for segment in earlier {
       octets += segment.octets
       if runs.last?.first?.run == segment.run { runs[runs.count - 1].append(segment) } else { runs.append([segment]) }
     }
+    earlier = []
     return runs
+  }
+
+  /// Which of these can be read is found out now.
+  ///
+  /// - Throws: where it is this process that lacks something: what is there would wait for the next run, unseen.
+  private func takeNote(of names: Names) throws(SpoolError) {
+    var others = names.others
+    for name in names.segments {
+      do throws(SystemError) {
+        let (file, size) = try openToRead(name)
+        close(file)
+        let segment = SpoolSegment(name: name, run: String(name.prefix(16)), isLoaded: false)
+        segment.octets = size
+        earlier.append(segment)
+      } catch {
+        let error = SpoolError(directory, error)
+        guard !error.isOurs else { throw error }
+        others += 1
+      }
+    }
+    guard others > 0 else { return }
+    foreign =
+      "\(others) files in its spool with '\(SpoolSegment.suffix)' behind their names are none that a spool wrote, or cannot be"
+      + " read; they stay there; see 'ls -l \(directory)'"
+  }
+
+  /// Opens a file, if it is one: others wait for somebody (a pipe), have no end, or lead elsewhere.
+  private func openToRead(_ name: String) throws(SystemError) -> (file: Int32, size: Int) {
+    let file = unsafe openat(descriptor, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+    guard file >= 0 else { throw .last }
+    var status = stat()
+    let isRead = unsafe fstat(file, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    guard isRead, status.st_size <= Self.longestSegment else {
+      close(file)
+      throw SystemError(code: isRead ? EFBIG : EINVAL)
+    }
+    return (file, Int(status.st_size))
   }
 
   /// The messages of a segment.
@@ -114,15 +195,16 @@ internal import Glibc
   /// - Returns: them, and how many octets behind them are no message.
   func read(_ segment: SpoolSegment) throws(SpoolError) -> (messages: [QueuedMessage], rest: Int) {
     if open?.segment === segment { endSegment() }
-    let file = unsafe openat(descriptor, segment.name, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { throw SpoolError(directory, .last) }
+    let (file, size): (Int32, Int)
+    do throws(SystemError) { (file, size) = try openToRead(segment.name) } catch { throw SpoolError(directory, error) }
     defer { close(file) }
-    var content = [UInt8](repeating: 0, count: segment.octets)
+    var content = [UInt8](repeating: 0, count: size)
     var count = 0
     while count < content.count {
       let got = unsafe content.withUnsafeMutableBytes {
         unsafe pread(file, $0.baseAddress! + count, $0.count - count, count)
       }
+      if got < 0, errno == EINTR { continue }
       guard got >= 0 else { throw SpoolError(directory, .last) }
       if got == 0 { break }
       count += got
@@ -170,8 +252,7 @@ internal import Glibc
     }
     endSegment()
     number += 1
-    let digits = String(number)
-    let name = run + "-" + String(repeating: "0", count: max(0, 9 - digits.utf8.count)) + digits + Self.suffix
+    let name = SpoolSegment.name(run: run, number: number)
     let file = unsafe openat(descriptor, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw SpoolError(directory, .last) }
     let made = (segment: SpoolSegment(name: name, run: run, isLoaded: isLoaded), file: file)
@@ -242,8 +323,8 @@ internal import Glibc
   /// Puts these messages in the place of a segment's.
   func replace(_ segment: SpoolSegment, by messages: [QueuedMessage]) throws(SpoolError) {
     if open?.segment === segment { endSegment() }
-    let temporary = "." + segment.name
-    let file = unsafe openat(descriptor, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    let temporary = Self.temporary(segment.name)
+    let file = unsafe openat(descriptor, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw SpoolError(directory, .last) }
     defer { close(file) }
     let next = SpoolSegment(name: segment.name, run: segment.run, isLoaded: true)
@@ -256,6 +337,7 @@ internal import Glibc
       }
     } catch {
       unsafe unlinkat(descriptor, temporary, 0)
+      octets -= next.octets
       throw error
     }
     if sync != .never { _ = fsync(descriptor) }
@@ -284,6 +366,8 @@ internal import Glibc
     guard opened >= 0 else { throw .last }
     defer { close(opened) }
     guard fchown(opened, user, group) == 0 else { throw .last }
-    for name in names(in: opened) { unsafe fchownat(opened, name, user, group, Int32(AT_SYMLINK_NOFOLLOW)) }
+    for name in try names(in: opened).segments {
+      unsafe fchownat(opened, name, user, group, Int32(AT_SYMLINK_NOFOLLOW))
+    }
   }
 }

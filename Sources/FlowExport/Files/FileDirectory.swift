@@ -119,7 +119,11 @@ struct FileDirectory: ~Copyable {
   func leftOver() -> [LeftOver] {
     // A descriptor of its own: reading moves it on, and closes it.
     let copy = unsafe openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard copy >= 0, let stream = unsafe fdopendir(copy) else { return [] }
+    guard copy >= 0 else { return [] }
+    guard let stream = unsafe fdopendir(copy) else {
+      Glibc.close(copy)
+      return []
+    }
     defer { unsafe closedir(stream) }
     var found: [LeftOver] = []
     while let entry = unsafe readdir(stream) {

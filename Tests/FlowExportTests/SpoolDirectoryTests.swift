@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Testing
+
+@testable import FlowExport
+@testable import FlowMeter
+
+/// A message of the Template 256, octetDeltaCount alone, and one of a record of it: RFC 7011 sections 3.1 to 3.4, written by
+/// hand.
+private let template = octets("000a 001c 6553f100 00000000 00000007 0002000c 0100 0001 0001 0008")
+private let record = octets("000a 001c 6553f100 00000000 00000007 0100000c 0000000000000001")
+private var message: QueuedMessage { QueuedMessage(octets: record, contents: MessageBatch.Contents(role: .data)) }
+
+@Suite("What else may be in a spool's directory")
+struct SpoolDirectoryTests {
+  private let directory = TemporaryDirectory()
+
+  private func open(_ sync: FileSync = .never) throws -> Spool {
+    try Spool(directory.path, capacity: 1 << 20, segmentSize: 1 << 16, sync)
+  }
+
+  private func make(_ name: String, octets: Int) {
+    directory.write([], to: name)
+    unsafe truncate("\(directory.path)/\(name)", octets)
+  }
+
+  @Test(
+    "whatever run a file's name tells, the spool can be opened again and again, and finds all that it wrote itself",
+    arguments: [
+      "ffffffffffffffff-1", "fffffffffffffffe-1", "0000ffffffffffff-1", "0001000000000000-1", "7fffffffffffffff-1",
+    ])
+  func lastRuns(name: String) async {
+    await #expect(processExitsWith: .success) { [name] in
+      let test = SpoolDirectoryTests()
+      test.directory.write(template + record, to: name + ".ipfix")
+      var written: Set<String> = []
+      for _ in 0..<3 {
+        let spool = try test.open()
+        let found = Set(spool.findEarlier().joined().map(\.name))
+        precondition(found.isSuperset(of: written), "\(found) \(written)")
+        written.insert(try spool.append(message, isLoaded: false) { [] }.segment.name)
+      }
+      precondition(written.count == 3)
+    }
+  }
+
+  @Test("the run behind those that are there is later than each of them, whatever the clock says")
+  func laterRun() throws {
+    directory.write(template + record, to: "0000fffffffffff0-000000001.ipfix")
+    #expect(try open().append(message, isLoaded: false) { [] }.segment.name == "0000fffffffffff1-000000001.ipfix")
+  }
+
+  @Test("what is no file that a spool has written is neither read nor counted, stays, and is told of once")
+  func foreign() async {
+    await #expect(processExitsWith: .success) {
+      alarm(20)
+      let test = SpoolDirectoryTests()
+      let (directory, path) = (test.directory, test.directory.path)
+      directory.write(template + record, to: "00000000000000aa-000000001.ipfix")
+      let others = [
+        "x.ipfix", "00000000000000aa-.ipfix", "00000000000000AA-1.ipfix", "0000000000000aa-1.ipfix",
+        "00000000000000aa-1x.ipfix", "+0000000000000aa-1.ipfix",
+      ]
+      for name in others { directory.write(template + record, to: name) }
+      test.make("00000000000000bb-000000001.ipfix", octets: 1 << 40)
+      test.make("00000000000000bb-000000002.ipfix", octets: 1 << 42)
+      unsafe mkfifo("\(path)/00000000000000bb-000000003.ipfix", 0o600)
+      unsafe mkdir("\(path)/00000000000000bb-000000004.ipfix", 0o700)
+      unsafe symlink("/dev/zero", "\(path)/00000000000000bb-000000005.ipfix")
+      unsafe symlink("\(path)/x.ipfix", "\(path)/00000000000000bb-000000006.ipfix")
+      let names = directory.names
+      let spool = try test.open()
+      let found = spool.findEarlier().joined().map(\.name)
+      precondition(found == ["00000000000000aa-000000001.ipfix"], "\(found)")
+      precondition(spool.octets == 56)
+      precondition(spool.foreign?.hasPrefix("12 files in its spool with '.ipfix'") == true, spool.foreign ?? "nothing")
+      precondition(directory.names == names)
+      unsafe rmdir("\(path)/00000000000000bb-000000004.ipfix")
+    }
+  }
+
+  @Test("what takes a file's place before it is read does not hold up who reads it, nor take its memory")
+  func replaced() async {
+    await #expect(processExitsWith: .success) {
+      alarm(20)
+      let test = SpoolDirectoryTests()
+      let name = "00000000000000aa-000000001.ipfix"
+      test.directory.write(template + record, to: name)
+      let spool = try test.open()
+      let segment = spool.findEarlier()[0][0]
+      func isRefused() -> Bool { (try? spool.read(segment)) == nil }
+      precondition(!isRefused())
+      test.make(name, octets: 1 << 40)
+      precondition(isRefused())
+      test.directory.remove(name)
+      unsafe mkfifo("\(test.directory.path)/\(name)", 0o600)
+      precondition(isRefused())
+    }
+  }
+
+  @Test("without descriptors to look for what is there it is not opened, and that is nobody's fault but the process's")
+  func noDescriptors() async {
+    await #expect(processExitsWith: .success) {
+      let test = SpoolDirectoryTests()
+      let name = "00000000000000aa-000000001.ipfix"
+      test.directory.write(template + record, to: name)
+      var limit = rlimit()
+      unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+      let next = unsafe Glibc.open("/dev/null", O_RDONLY)
+      close(next)
+      // The directory itself can be opened, and nothing more.
+      var few = rlimit(rlim_cur: rlim_t(next) + 1, rlim_max: limit.rlim_max)
+      unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &few)
+      do throws(SpoolError) {
+        _ = try Spool(test.directory.path, capacity: 1 << 20, segmentSize: 1 << 16, .never)
+        preconditionFailure("it was opened")
+      } catch {
+        precondition(error.isOurs, "\(error)")
+      }
+      do throws(SystemError) {
+        try Spool.hand(test.directory.path, user: getuid(), group: getgid())
+        preconditionFailure("it was handed over")
+      } catch {
+        precondition(error.code == EMFILE, "\(error)")
+      }
+      unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+      // Nothing of the attempts is held.
+      let after = unsafe Glibc.open("/dev/null", O_RDONLY)
+      precondition(after == next)
+      close(after)
+      let found = try test.open().findEarlier().joined().map(\.name)
+      precondition(found == [name])
+    }
+  }
+
+  @Test("what cannot take a file's place leaves nothing, and is not counted", arguments: [FileSync.never, .atEnd])
+  func notReplaced(sync: FileSync) throws {
+    let spool = try open(sync)
+    let segment = try spool.append(message, isLoaded: true) { [] }.segment
+    spool.endSegment()
+    directory.remove(segment.name)
+    unsafe mkdir("\(directory.path)/\(segment.name)", 0o700)
+    #expect(throws: SpoolError.self) { try spool.replace(segment, by: [message, message]) }
+    #expect(directory.names == [segment.name])
+    #expect((spool.octets, segment.octets) == (28, 28))
+    unsafe rmdir("\(directory.path)/\(segment.name)")
+    try spool.replace(segment, by: [message, message])
+    #expect(directory.read(segment.name) == record + record)
+    #expect((spool.octets, segment.octets) == (56, 56))
+  }
+
+  @Test("what was to take a file's place when the machine stopped goes at the next start, and nobody else's does")
+  func temporary() throws {
+    for name in [".00000000000000aa-000000001.ipfix", ".x.ipfix", "00000000000000aa-000000001.ipfix"] {
+      directory.write(record, to: name)
+    }
+    #expect(try open().findEarlier().joined().map(\.name) == ["00000000000000aa-000000001.ipfix"])
+    #expect(directory.names == [".x.ipfix", "00000000000000aa-000000001.ipfix"])
+  }
+}
