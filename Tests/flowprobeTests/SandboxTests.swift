@@ -28,6 +28,10 @@ struct SandboxTests {
     for (spool, place) in [("/srv/spools/a", "/srv/spools"), ("/var/spool/flowprobe", "/var/spool/flowprobe")] {
       #expect(try access("-i eth0 --dest tcp://192.0.2.1?spool=\(spool) --no-stat --no-control").written == [place])
     }
+    // Nor where the configuration is, or certificates: who takes flowprobe over shall not write its orders.
+    for beside in ["spool=/srv/x/spool --config /srv/x/conf", "spool=/srv/x/spool&ca=/srv/x/ca.pem"] {
+      #expect(try access("-i eth0 --dest tls://192.0.2.1?\(beside) --no-stat --no-control").written == ["/srv/x/spool"])
+    }
   }
 
   @Test("what is read again is reached by its directory, since editors make a new file")

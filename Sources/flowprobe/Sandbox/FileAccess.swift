@@ -28,19 +28,26 @@ extension FileAccess {
   ///   - configurationFiles: what is read again.
   init(_ configuration: ProbeConfiguration, _ service: ServiceOptions, configurationFiles: [String]) {
     let root = service.chroot ?? ""
+    // What it is told to do, and by whom, it does not write.
+    let orders = Set(
+      (configurationFiles
+        + configuration.destinations.flatMap(\.destinations).map(\.configuration.tls).flatMap {
+          [$0.authorities, $0.certificate, $0.key].compactMap(\.self)
+        }).map(Self.parent))
+    func place(of directory: String) -> String { Self.place(of: directory, besides: orders) }
     if let directory = configuration.statisticsDirectory {
       // Its own directory in /run is cleared with all that is in it.
       let own = RuntimeDirectory.ofProcess ?? ""
       let isOwn = root.isEmpty && Self.parent(of: directory) == own
       made.append(isOwn ? own : Self.joined(root, directory))
-      written.append(isOwn ? own : Self.joined(root, Self.place(of: directory)))
+      written.append(isOwn ? own : Self.joined(root, place(of: directory)))
     }
     for destination in configuration.destinations.flatMap(\.destinations) {
       if case .file(let pattern) = destination.target {
-        written.append(Self.joined(root, Self.place(of: pattern.directory)))
+        written.append(Self.joined(root, place(of: pattern.directory)))
       }
       // Open before the root directory is another one, and so are certificates.
-      if let spool = destination.configuration.delivery.spool { written.append(Self.place(of: spool)) }
+      if let spool = destination.configuration.delivery.spool { written.append(place(of: spool)) }
       let tls = destination.configuration.tls
       read += [tls.authorities, tls.certificate, tls.key].compactMap { $0.map(Self.parent) }
     }
@@ -66,10 +73,10 @@ extension FileAccess {
   private static let systemFiles = ["/proc/self/exe", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"]
 
   /// What is written for a directory: that which it is in too, so that it can be removed and made anew; but not where
-  /// others' directories are.
-  static func place(of directory: String) -> String {
+  /// others' directories are, nor configuration files or certificates.
+  static func place(of directory: String, besides orders: Set<String> = []) -> String {
     let parent = parent(of: directory)
-    return parent == "." || sharedDirectories.contains(parent) ? directory : parent
+    return parent == "." || sharedDirectories.contains(parent) || orders.contains(parent) ? directory : parent
   }
 
   private static let sharedDirectories: Set = [
