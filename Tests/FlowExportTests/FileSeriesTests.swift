@@ -221,6 +221,26 @@ struct FileSeriesTests {
     #expect((series.totals.complete, series.totals.unfinished) == (octetsLeft < 56 ? 0 : 1, 0))
   }
 
+  @Test("a long file that the disk refused is completed at the end, for to read it holds up who exports")
+  func longRefused() throws {
+    let series = try series("f.ipfix")
+    _ = try series.open(at: at(100)).send(batch(lengths: [10]), 0..<1)
+    #expect(directory.breakSync(of: ".f.ipfix.ipfix-part"))
+    series.close()
+    directory.write(template + data, to: ".f.ipfix.ipfix-part")
+    unsafe truncate("\(directory.path)/.f.ipfix.ipfix-part", 1 << 30)
+    _ = series.takeEvents()
+    _ = try series.open(at: at(200)).send(batch(lengths: [10]), 0..<1)
+    #expect(series.takeEvents() == [])
+    #expect(series.totals.unfinished == 1)
+    series.close()
+    series.conclude()
+    // Its name was nobody's, so that the one behind it has a number.
+    let path = "\(directory.path)/f.ipfix"
+    #expect(series.takeEvents() == [.recovered(path, messages: 2, octetsCutOff: (1 << 30) - 54)])
+    #expect((series.totals.complete, series.totals.unfinished) == (2, 0))
+  }
+
   @Test(
     "a file has its name too where the system cannot rename without replacing, or knows no second names",
     arguments: [[Int32(SYS_renameat2)], [Int32(SYS_renameat2), Int32(SYS_linkat)]])

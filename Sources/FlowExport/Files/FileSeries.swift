@@ -30,6 +30,8 @@ final class FileSeries {
     var records: RecordTotals
   }
 
+  /// Octets of refused files that are read again when the next one begins: who exports waits as long. More are at the end.
+  private static let mostReadAtOnce = 32 << 20
   /// Of files that could not be completed, more are left to the next start.
   private static let mostUnfinished = 16
 
@@ -58,7 +60,7 @@ final class FileSeries {
       let period = hasEndedInTime ? FilePeriod(around: now, every: seconds) : FilePeriod(from: now, every: seconds)
       let session = try FileSession(pattern, rules, period, keepsOptions: keepsOptions)
       // The disk takes something again.
-      finishDoubtful()
+      finishDoubtful(upTo: Self.mostReadAtOnce)
       (current, totals.current) = (session, path(session.name))
       return session
     } catch {
@@ -132,13 +134,19 @@ final class FileSeries {
   }
 
   /// Completes files that the disk refused with what it has of them.
-  private func finishDoubtful() {
+  ///
+  /// - Parameter limit: octets of all that are read.
+  private func finishDoubtful(upTo limit: Int = .max) {
     guard !doubtful.isEmpty, let directory = try? FileDirectory(pattern.directory) else { return }
+    var rest = limit
     for case (let name, .success(let file)) in directory.leftOver() {
-      guard let written = doubtful.removeValue(forKey: name) else {
+      let length = max(0, Int(lseek(file, 0, SEEK_END)))
+      guard let written = doubtful[name], length <= rest else {
         Glibc.close(file)
         continue
       }
+      rest -= length
+      doubtful[name] = nil
       totals.unfinished -= 1
       finish(name, file, in: directory, written)
     }
