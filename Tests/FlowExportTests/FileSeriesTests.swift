@@ -11,6 +11,10 @@ import Testing
 private let template = octets("000a 001e 6553f100 00000000 00000007 0003000e 0100 0001 0001 0095 0004")
 private let data = octets("000a 0018 6553f100 00000000 00000007 01000008 00000007")
 
+/// The same of a Template, octetDeltaCount alone, and of a Flow Record.
+private let flowTemplate = octets("000a 001c 6553f100 00000000 00000007 0002000c 0100 0001 0001 0008")
+private let flow = octets("000a 001c 6553f100 00000000 00000007 0100000c 0000000000000001")
+
 /// Has the kernel refuse system calls to this process from now on, as a file system does that knows none of them.
 private func refuse(_ calls: [Int32]) {
   // struct seccomp_data begins with the call's number; <linux/bpf_common.h>, <linux/seccomp.h>.
@@ -182,6 +186,59 @@ struct FileSeriesTests {
     #expect(series.takeEvents() == [.recovered("\(directory.path)/f.ipfix", messages: 2, octetsCutOff: 0)])
     #expect((series.totals.complete, series.totals.unfinished) == (1, 0))
     #expect(directory.read("f.ipfix") == template + data)
+  }
+
+  @Test(
+    "what a file had that the disk has no more is told of, in messages and flows", arguments: [0, 28, 56, 80, 84, 112])
+  func lost(octetsLeft: Int) throws {
+    let series = try series("f.ipfix")
+    var batch = MessageBatch()
+    for (octets, flows) in [(flowTemplate, 0), (flow, 1), (flow, 1), (flow, 1)] {
+      var message = MessageBuffer(capacity: 100)
+      message.append(octets)
+      batch.append(message, FlowTotals(flows: UInt64(flows), packets: 0, octets: 0))
+    }
+    _ = try series.open(at: at(100)).send(batch, 0..<4)
+    #expect(directory.breakSync(of: ".f.ipfix.ipfix-part"))
+    series.close()
+    _ = series.takeEvents()
+    let left = Array((flowTemplate + flow + flow + flow).prefix(octetsLeft))
+    directory.write(left, to: ".f.ipfix.ipfix-part")
+    _ = try series.open(at: at(200))
+    let path = "\(directory.path)/f.ipfix"
+    let expected: [FileEvent] =
+      switch octetsLeft {
+      case 0: [.lost(path, messages: 4, flows: 3, natEvents: 0)]
+      case 28: [.lost(path, messages: 3, flows: 3, natEvents: 0)]
+      case 56:
+        [.recovered(path, messages: 2, octetsCutOff: 0), .lost(path, messages: 2, flows: 2, natEvents: 0)]
+      case 80:
+        [.recovered(path, messages: 2, octetsCutOff: 24), .lost(path, messages: 2, flows: 2, natEvents: 0)]
+      case 84: [.recovered(path, messages: 3, octetsCutOff: 0), .lost(path, messages: 1, flows: 1, natEvents: 0)]
+      default: [.recovered(path, messages: 4, octetsCutOff: 0)]
+      }
+    #expect(series.takeEvents() == expected)
+    #expect((series.totals.complete, series.totals.unfinished) == (octetsLeft < 56 ? 0 : 1, 0))
+  }
+
+  @Test("a long file that the disk refused is completed at the end, for to read it holds up who exports")
+  func longRefused() throws {
+    let series = try series("f.ipfix")
+    _ = try series.open(at: at(100)).send(batch(lengths: [10]), 0..<1)
+    #expect(directory.breakSync(of: ".f.ipfix.ipfix-part"))
+    series.close()
+    directory.write(template + data, to: ".f.ipfix.ipfix-part")
+    unsafe truncate("\(directory.path)/.f.ipfix.ipfix-part", 1 << 30)
+    _ = series.takeEvents()
+    _ = try series.open(at: at(200)).send(batch(lengths: [10]), 0..<1)
+    #expect(series.takeEvents() == [])
+    #expect(series.totals.unfinished == 1)
+    series.close()
+    series.conclude()
+    // Its name was nobody's, so that the one behind it has a number.
+    let path = "\(directory.path)/f.ipfix"
+    #expect(series.takeEvents() == [.recovered(path, messages: 2, octetsCutOff: (1 << 30) - 54)])
+    #expect((series.totals.complete, series.totals.unfinished) == (2, 0))
   }
 
   @Test(

@@ -48,7 +48,7 @@ struct MessageReader {
   }
 
   /// Nil where it is no message that flowprobe wrote whole.
-  private mutating func contents(of message: Range<Int>, _ octets: RawSpan) -> MessageBatch.Contents? {
+  mutating func contents(of message: Range<Int>, _ octets: RawSpan) -> MessageBatch.Contents? {
     guard let sets = IPFIXMessage.sets(in: octets, message) else { return nil }
     var contents = MessageBatch.Contents(role: .templates)
     for set in sets {

@@ -13,8 +13,8 @@ final class FileSeries {
   private(set) var current: FileSession?
   /// Those that could not be completed; tried again now and then.
   private var unfinished: [FileSession] = []
-  /// Names of those of which the disk did not take what it was given; they are looked at again as if left over.
-  private var doubtful: Set<String> = []
+  /// Those of which the disk did not take what it was given, by their names: they are looked at again as if left over.
+  private var doubtful: [String: Written] = [:]
   /// Whether the file before was written until its time was over: the next one's begins there.
   private var hasEndedInTime = false
   private var hasFinishedLeftOver = false
@@ -24,6 +24,14 @@ final class FileSeries {
   private(set) var totals = FileTotals()
   private var events: [FileEvent] = []
 
+  /// What a file was given: it was counted as sent.
+  private struct Written {
+    var messages: Int
+    var records: RecordTotals
+  }
+
+  /// Octets of refused files that are read again when the next one begins: who exports waits as long. More are at the end.
+  private static let mostReadAtOnce = 32 << 20
   /// Of files that could not be completed, more are left to the next start.
   private static let mostUnfinished = 16
 
@@ -52,7 +60,7 @@ final class FileSeries {
       let period = hasEndedInTime ? FilePeriod(around: now, every: seconds) : FilePeriod(from: now, every: seconds)
       let session = try FileSession(pattern, rules, period, keepsOptions: keepsOptions)
       // The disk takes something again.
-      finishDoubtful()
+      finishDoubtful(upTo: Self.mostReadAtOnce)
       (current, totals.current) = (session, path(session.name))
       return session
     } catch {
@@ -105,7 +113,9 @@ final class FileSeries {
         totals.unfinished += 1
         events.append(.unfinished(path(session.name), error.description))
       }
-      if session.isDoubtful { doubtful.insert(session.name) }
+      if session.isDoubtful {
+        doubtful[session.name] = Written(messages: session.messages, records: session.contents.totals)
+      }
       return !session.canBeFinishedLater
     }
   }
@@ -124,36 +134,61 @@ final class FileSeries {
   }
 
   /// Completes files that the disk refused with what it has of them.
-  private func finishDoubtful() {
+  ///
+  /// - Parameter limit: octets of all that are read.
+  private func finishDoubtful(upTo limit: Int = .max) {
     guard !doubtful.isEmpty, let directory = try? FileDirectory(pattern.directory) else { return }
+    var rest = limit
     for case (let name, .success(let file)) in directory.leftOver() {
-      guard doubtful.remove(name) != nil else {
+      let length = max(0, Int(lseek(file, 0, SEEK_END)))
+      guard let written = doubtful[name], length <= rest else {
         Glibc.close(file)
         continue
       }
+      rest -= length
+      doubtful[name] = nil
       totals.unfinished -= 1
-      finish(name, file, in: directory)
+      finish(name, file, in: directory, written)
     }
   }
 
-  private func finish(_ name: String, _ file: Int32, in directory: borrowing FileDirectory) {
+  /// - Parameter written: what it was given, where that is known.
+  private func finish(
+    _ name: String, _ file: Int32, in directory: borrowing FileDirectory, _ written: Written? = nil
+  ) {
     defer { Glibc.close(file) }
     do throws(SystemError) {
       // What the system holds of it may be other than what the disk has.
       posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)
-      let scan = try MessageScan(of: file)
+      let scan = try MessageScan(of: file, countsRecords: written != nil)
       let length = Int(lseek(file, 0, SEEK_END))
       guard scan.hasData else {
-        return directory.remove(name)
+        directory.remove(name)
+        return tellLost(path(name), written, scan)
       }
       guard ftruncate(file, scan.end) == 0, rules.sync == .never || fsync(file) == 0 else { throw .last }
       let found = try directory.publish(name)
       if rules.sync != .never { try? directory.sync() }
       totals.complete += 1
       events.append(.recovered(path(found), messages: scan.messages, octetsCutOff: length - scan.end))
+      tellLost(path(found), written, scan)
     } catch {
       totals.unfinished += 1
       events.append(.unfinished(path(name), error.description))
     }
+  }
+
+  /// Tells what a file was given that the disk has not.
+  private func tellLost(_ path: String, _ written: Written?, _ scan: MessageScan) {
+    guard let written, let found = scan.records, scan.messages < written.messages else { return }
+    // What the disk has may be anything.
+    func missing(_ count: (RecordTotals) -> UInt64) -> UInt64 {
+      let (written, found) = (count(written.records), count(found))
+      return written - min(written, found)
+    }
+    events.append(
+      .lost(
+        path, messages: written.messages - scan.messages, flows: missing { $0.flows.flows },
+        natEvents: missing { $0.events }))
   }
 }

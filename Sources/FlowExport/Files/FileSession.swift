@@ -23,6 +23,7 @@ final class FileSession: TransportSession {
   private(set) var octets = 0
   /// What they carry.
   private(set) var contents = MessageBatch.Contents()
+  private(set) var messages = 0
   /// Octets behind them could not be cut off.
   private var isTorn = false
   /// The disk did not take what it had been given; it says so once.
@@ -73,6 +74,7 @@ final class FileSession: TransportSession {
       outcome.sent += 1
     }
     octets += whole
+    messages += outcome.sent
     if written > whole { isTorn = ftruncate(file, octets) != 0 }
     return outcome
   }

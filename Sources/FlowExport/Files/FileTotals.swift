@@ -22,6 +22,8 @@ public enum FileEvent: Hashable, Sendable, CustomStringConvertible {
   case foreign(String, String)
   /// A file that a flowprobe which ended before its time had not completed is complete.
   case recovered(String, messages: Int, octetsCutOff: Int)
+  /// What a file had that was written, and that the disk has not: it was counted as sent.
+  case lost(String, messages: Int, flows: UInt64, natEvents: UInt64)
 
   public var description: String {
     switch self {
@@ -37,6 +39,9 @@ public enum FileEvent: Hashable, Sendable, CustomStringConvertible {
     case .recovered(let path, let messages, let octets):
       "completed '\(path)', which was left unfinished: \(messages) messages"
         + (octets > 0 ? "; \(octets) octets behind the last whole one were cut off" : "")
+    case .lost(let path, let messages, let flows, let natEvents):
+      "the disk has not all that was written to '\(path)': \(messages) messages with \(flows) flows"
+        + (natEvents > 0 ? " and \(natEvents) NAT events" : "") + ", which were counted as sent, are lost"
     }
   }
 }

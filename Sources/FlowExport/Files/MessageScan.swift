@@ -7,18 +7,24 @@ internal import Glibc
 
 /// What of a file is whole messages of IPFIX, from its begin on: a process or a machine that stopped while it wrote may
 /// have left the last one torn, or octets that were never written.
-struct MessageScan: Equatable {
+struct MessageScan {
   /// Where the last whole message ends. Octets.
   private(set) var end = 0
   private(set) var messages = 0
   /// Whether there are Data Records.
   private(set) var hasData = false
+  /// What they carry; nil: nobody asked for it.
+  private(set) var records: RecordTotals?
+  private var reader = MessageReader()
 
   /// More than the longest message.
   private static let step = 1 << 20
 
   /// Reads a file from its begin.
-  init(of file: Int32) throws(SystemError) {
+  ///
+  /// - Parameter countsRecords: of a file that flowprobe wrote.
+  init(of file: Int32, countsRecords: Bool = false) throws(SystemError) {
+    if countsRecords { records = RecordTotals() }
     var octets = [UInt8](repeating: 0, count: Self.step)
     while true {
       let count = unsafe octets.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, $0.count, end) }
@@ -43,6 +49,7 @@ struct MessageScan: Equatable {
       guard ids.allSatisfy({ $0 > 1 }) else { return }
       hasData = hasData || ids.contains { $0 >= Self.firstDataSet }
       messages += 1
+      if records != nil, let contents = reader.contents(of: message, octets) { records?.add(contents.totals) }
       start = message.upperBound
       end += message.count
     }
