@@ -20,8 +20,8 @@ internal import Glibc
   private let segmentSize: Int
   private let sync: FileSync
   private var number = 0
-  /// The segments that were there before, in their order.
-  private var earlier: [SpoolSegment] = []
+  /// The files that were there before, in their order.
+  private var earlier: [(name: String, octets: Int)] = []
   /// What an operator wants to hear of what else is there; nil: nothing.
   private(set) var foreign: String?
   /// The one that is written to.
@@ -145,11 +145,11 @@ internal import Glibc
   /// The segments that were there before, a list a run, in their order.
   func findEarlier() -> [[SpoolSegment]] {
     var runs: [[SpoolSegment]] = []
-    for segment in earlier {
-      octets += segment.octets
+    for file in earlier {
+      let segment = SpoolSegment(name: file.name, run: String(file.name.prefix(16)), isLoaded: false)
+      segment.octets = file.octets
       if runs.last?.first?.run == segment.run { runs[runs.count - 1].append(segment) } else { runs.append([segment]) }
     }
-    earlier = []
     return runs
   }
 
@@ -162,9 +162,8 @@ internal import Glibc
       do throws(SystemError) {
         let (file, size) = try openToRead(name)
         close(file)
-        let segment = SpoolSegment(name: name, run: String(name.prefix(16)), isLoaded: false)
-        segment.octets = size
-        earlier.append(segment)
+        earlier.append((name, size))
+        octets += size
       } catch {
         let error = SpoolError(directory, error)
         guard !error.isOurs else { throw error }
