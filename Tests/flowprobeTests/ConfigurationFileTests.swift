@@ -54,6 +54,11 @@ struct ConfigurationFileTests {
     // The parser would take the lines behind it for a filter's words.
     #expect(refusal("nflog 5\n--\n")?.contains("line 2: there is no name in '--'") == true)
     #expect(refusal("-")?.contains("there is no name") == true)
+    for word in ["--", "--config=/tmp/x", "-i", "--check"] {
+      let reason = refusal("nflog 5\nfilter tcp \(word) udp\nnatevents")
+      #expect(reason?.contains("line 2: '\(word)' is no word of a filter") == true)
+    }
+    #expect(refusal("filter tcp[12] - 2 > 5") == nil)
     #expect(refusal("read capture.pcap\ninterface eth0\nnatevents legacy\nmac\n") == nil)
   }
 

@@ -44,7 +44,13 @@ struct ConfigurationFile {
   init(_ text: String, path: String) throws(Refusal) {
     var arguments: [String] = []
     for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
-      guard let option = Self.arguments(ofLine: line) else { continue }
+      guard let (option, isFilter) = Self.arguments(ofLine: line) else { continue }
+      // The parser would take it for an option, or all that follows for the filter's.
+      if isFilter, let word = option.first(where: { $0.hasPrefix("-") && $0 != "-" }) {
+        throw Refusal(
+          path: path, line: index + 1,
+          reason: "'\(word)' is no word of a filter; give options lines of their own, and a minus a space behind it")
+      }
       guard option.first?.hasPrefix("--config") != true else {
         throw Refusal(path: path, line: index + 1, reason: "a configuration file cannot name another one")
       }
@@ -69,16 +75,16 @@ struct ConfigurationFile {
 
   /// A line's arguments: `--name`, or `--name=value`; the words of a filter as they are. Nil for a blank line or a
   /// comment.
-  private static func arguments(ofLine line: Substring) -> [String]? {
+  private static func arguments(ofLine line: Substring) -> (arguments: [String], isFilter: Bool)? {
     let line = line.trimmed
     guard !line.isEmpty, !line.hasPrefix("#"), !line.hasPrefix(";") else { return nil }
     let end = line.firstIndex { $0 == "=" || $0.isWhitespace } ?? line.endIndex
     let name = line[..<end].drop { $0 == "-" }
     var value = line[end...].trimmed
     if value.first == "=" { value = value.dropFirst().trimmed }
-    if name == "filter" { return value.split(whereSeparator: \.isWhitespace).map(String.init) }
+    if name == "filter" { return (value.split(whereSeparator: \.isWhitespace).map(String.init), true) }
     let long = Self.longNames[String(name)] ?? String(name)
-    return value.isEmpty ? ["--\(long)"] : ["--\(long)=\(value)"]
+    return (value.isEmpty ? ["--\(long)"] : ["--\(long)=\(value)"], false)
   }
 
   /// Options that have a letter too.
