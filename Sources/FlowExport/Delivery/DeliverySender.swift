@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import FlowMeter
+internal import FlowMeter
 
 /// Hands an exporter's messages to a ``Delivery``, and looks after that: starts it, tells what it has to say, ends it.
 ///

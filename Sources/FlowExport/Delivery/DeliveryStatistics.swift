@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import FlowMeter
+internal import FlowMeter
 
 /// What waits for a Collector to acknowledge it, and how it went: of destinations over TCP and TLS.
 ///
