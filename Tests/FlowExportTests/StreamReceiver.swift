@@ -8,26 +8,42 @@ import Glibc
 /// A listening TCP socket on the loopback interface, as a Collector has it.
 final class StreamReceiver {
   private var descriptor: Int32 = -1
+  /// Keeps the port from others, also while nobody listens at it.
+  private let keeper: Int32
   let address: ResolvedAddress
 
   /// - Parameters:
-  ///   - port: 0: any that is free.
+  ///   - port: 0: any that is free, and is nobody else's while this is there.
   ///   - buffer: octets that a connection may hold unread, about; nil: the system's choice.
   init?(port: UInt16 = 0, buffer: Int32? = nil) {
     let wanted = ResolvedAddress(IPAddress.parse("127.0.0.1")!.address, .v4, port: port)
+    keeper = Self.bound(to: wanted)
+    guard let address = ResolvedAddress(boundTo: keeper) else {
+      close(keeper)
+      return nil
+    }
+    self.address = address
+    descriptor = Self.bound(to: address)
+    if var buffer { unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &buffer, 4) }
+    guard listen(descriptor, 8) == 0 else { return nil }
+  }
+
+  deinit {
+    stop()
+    close(keeper)
+  }
+
+  /// A socket that others may be bound beside; -1 where it cannot be bound.
+  private static func bound(to address: ResolvedAddress) -> Int32 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
     var on = Int32(1)
     unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, 4)
-    if var buffer { unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &buffer, 4) }
-    let bound = unsafe wanted.withSocketAddress { unsafe bind(descriptor, $0, $1) }
-    guard bound == 0, listen(descriptor, 8) == 0, let address = ResolvedAddress(boundTo: descriptor) else {
+    guard unsafe address.withSocketAddress({ unsafe bind(descriptor, $0, $1) }) == 0 else {
       close(descriptor)
-      return nil
+      return -1
     }
-    (self.descriptor, self.address) = (descriptor, address)
+    return descriptor
   }
-
-  deinit { stop() }
 
   /// Listens no longer: who connects is refused.
   func stop() {

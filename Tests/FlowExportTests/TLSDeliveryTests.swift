@@ -47,12 +47,14 @@ private final class Certificates: Sendable {
 /// `openssl s_server`, which writes what comes to a file.
 private final class TLSServer {
   let port: UInt16
+  /// Has the port stay ours, also when the server has stopped.
+  private let free: StreamReceiver
   private let process: ChildProcess
   private let output: String
   private let directory: TemporaryDirectory
 
   init(_ certificates: Certificates, _ name: String = "server", _ options: String..., port wanted: UInt16 = 0) throws {
-    let free = try #require(StreamReceiver(port: wanted))
+    free = try #require(StreamReceiver(port: wanted))
     port = free.address.port
     free.stop()
     directory = TemporaryDirectory()
