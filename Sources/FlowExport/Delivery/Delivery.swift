@@ -169,6 +169,9 @@ final class Delivery: Sendable {
   /// Milliseconds.
   private static let delay: Int64 = 2000
 
+  /// Whether the thread that delivered has ended.
+  var hasEnded: Bool { state.withLock { $0.hasEnded } }
+
   // MARK: For who delivers
 
   func takeInbox() -> (messages: [QueuedMessage], finish: State.Finish?) {

@@ -48,7 +48,11 @@ final class DeliverySender {
     tell()
   }
 
-  private func tell() {
+  /// See ``CollectorExporter/hasEnded``.
+  var hasEnded: Bool { !courier.hasStarted || delivery.hasEnded }
+
+  /// What an operator wants to hear of, since the last call.
+  func tell() {
     for event in delivery.takeEvents() { report(event) }
     guard let (reason, times) = trouble.take(at: .monotonicClock()) else { return }
     report(.cannotSend(destination: delivery.destination, reason: reason, times: times))

@@ -219,6 +219,12 @@ public final class CollectorExporter: FlowRecordConsumer {
     delivery?.leave()
   }
 
+  /// Tells what there is to be told of one that has left: a pass does it while it is there. Exporting thread.
+  public func tell() { delivery?.tell() }
+
+  /// Whether nothing that it has is still being delivered: of one that has left.
+  public var hasEnded: Bool { delivery?.hasEnded ?? true }
+
   /// As ``beginToFinish(within:)``, and waits for the end; completes a file.
   public func finish(within milliseconds: Int64) {
     completeFile()

@@ -84,14 +84,16 @@ extension ProbeParts {
   }
 
   /// Returns those that are no more. They stay until the next change, with their addresses: datagrams of theirs may still
-  /// be on their way to those who meter.
+  /// be on their way to those who meter. Who still delivers what waits then stays on.
   fileprivate mutating func replaceDestinations(by next: [EntryExporter]) -> [CollectorExporter] {
     let (before, now) = (collectors, next.flatMap(\.exporters))
     let removed = before.filter { old in !now.contains { $0 === old } }
-    for old in past.collectors {
+    let ended = past.collectors.filter(\.hasEnded)
+    for old in ended {
       old.retire()
       past.exports.add(old.statistics)
     }
+    past.collectors.removeAll { old in ended.contains { $0 === old } }
     for old in removed {
       // Who never stops changing destinations has the numbering of some begin anew.
       if past.sequences.count >= 1024 { past.sequences = [:] }
@@ -100,7 +102,8 @@ extension ProbeParts {
     for new in now where !before.contains(where: { $0 === new }) {
       if let sequence = past.sequences[StreamIdentity(new)] { new.sequence = sequence }
     }
-    (past.collectors, destinations) = (removed, next)
+    past.collectors += removed
+    destinations = next
     return removed
   }
 }

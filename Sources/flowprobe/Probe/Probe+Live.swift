@@ -73,7 +73,9 @@ extension Probe {
       exporting.table.prepareMemory()
       pulse.beat()
       takeOver()
-      losses.tell(parts.withLock { $0 })
+      let parts = parts.withLock { $0 }
+      for collector in parts.past.collectors { collector.tell() }
+      losses.tell(parts)
       wake.wait(ExportPass.mostPause)
     }
     takeOver()
