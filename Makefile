@@ -11,7 +11,7 @@ PROGRAM := .build/release/flowprobe
 BUILD_PACKAGES := libmicrohttpd-dev libnetfilter-conntrack-dev libnetfilter-log-dev libnfnetlink-dev libpcap-dev \
   libssl-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) conntrack curl debhelper debootstrap ethtool fish gcc iproute2 iptables jq \
-  libc6-dev libc6-dev-arm64-cross libfixbuf-tools nfdump nftables openssl pmacct procps prometheus python3 snmp snmpd \
+  libc6-dev libc6-dev-arm64-cross libfixbuf-tools mandoc nfdump nftables openssl pmacct procps prometheus python3 snmp snmpd \
   systemd-container tcpdump tmux tshark zsh
 DEB_PACKAGES := $(BUILD_PACKAGES) debhelper
 BENCH_PACKAGES := $(BUILD_PACKAGES) nfdump softflowd

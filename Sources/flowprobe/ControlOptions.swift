@@ -19,7 +19,9 @@ struct ControlOptions: ParsableArguments {
 
   @Option(
     name: .customLong("control-group"),
-    help: ArgumentHelp("Members of this group may ask too; changes are for root alone.", valueName: "group"),
+    help: ArgumentHelp(
+      "The group whose members may ask, in place of flowprobe's own; changes are for root and flowprobe's own user.",
+      valueName: "group"),
     completion: .shellCommand("getent group | cut -d: -f1"))
   var group: String?
 

@@ -147,7 +147,7 @@ struct Meter: ParsableCommand {
     let configuration = try ProbeConfiguration(self)
     Signals.begin(reloads: configuration.isReloadable)
     if files.check {
-      if Check(configuration, service, files: files.all).run() { return }
+      if Check(configuration, files: files.all).run() { return }
       throw ExitCode.failure
     }
     let table: FlowTable
@@ -159,7 +159,7 @@ struct Meter: ParsableCommand {
     }
     let succeeded: Bool
     do {
-      var service = try Service(service, configuration, files: files.all)
+      var service = try Service(configuration, files: files.all)
       let outlets = try ProbeOutlets(configuration)
       let probe = try Probe(configuration, table, outlets)
       try service.confine(configuration, outlets)

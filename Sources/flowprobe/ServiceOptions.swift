@@ -36,9 +36,9 @@ struct ServiceOptions: ParsableArguments {
 
   @Flag(
     name: .customLong("no-sandbox"),
-    help: "Do without the sandbox of seccomp and Landlock, to debug flowprobe or a library of its.")
+    help: "Do without the sandbox of seccomp and Landlock, to debug flowprobe or one of its libraries.")
   var noSandbox = false
 }
 
 /// Which capabilities stay once everything is open.
-enum KeptCapabilities: String, CaseIterable, ExpressibleByArgument { case none, needed, all }
+enum KeptCapabilities: String, CaseIterable, ExpressibleByArgument { case needed, all, none }

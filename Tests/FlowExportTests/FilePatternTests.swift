@@ -109,7 +109,7 @@ struct FilePatternTests {
       ("0", 0), ("100", 100), ("1k", 1024), ("100M", 104_857_600), ("2G", 2_147_483_648), ("2g", 2_147_483_648),
       ("", nil), ("M", nil), ("-1", nil), ("1T", nil), ("1.5M", nil), ("9999999999999G", nil),
     ] as [(String, Int?)])
-  func sizes(text: String, octets: Int?) { #expect(FileRules.octets(text) == octets) }
+  func sizes(text: String, octets: Int?) { #expect(OctetCount.parse(text) == octets) }
 
   @Test("when the disk has a file is never, at its end, or so many seconds after a message")
   func sync() {

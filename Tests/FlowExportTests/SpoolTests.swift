@@ -163,9 +163,23 @@ struct SpoolTests {
       #expect(words.contains("another flowprobe has it; give each destination a directory of its own"))
     }
     _ = taken
-    for words in try DeliveryScene.refusals("tcp://127.0.0.1:9?spool=/proc/nowhere/at-all") {
-      #expect(words.contains("cannot use spool '/proc/nowhere/at-all': no such file or directory; give another"))
+    spool.write([], to: "file")
+    let below = "\(spool.path)/file/at-all"
+    for words in try DeliveryScene.refusals("tcp://127.0.0.1:9?spool=\(below)") {
+      #expect(words.contains("cannot use spool '\(below)': not a directory; give another"))
     }
+  }
+
+  @Test("a directory that is not there is made with its parents, for nobody else")
+  func made() throws {
+    let place = TemporaryDirectory()
+    let destination = try ExportDestination("tcp://127.0.0.1:9?spool=\(place.path)/a/b&spool-size=2M")
+    #expect(destination.configuration.delivery.spoolSize == 2 << 20)
+    try destination.tryOutDelivery()
+    #expect(place.names == [])
+    try CollectorExporter(to: destination).prepare()
+    #expect(place.permissions("a") == 0o755 && place.permissions("a/b") == 0o700)
+    for name in ["a/b", "a"] { unsafe rmdir("\(place.path)/\(name)") }
   }
 
   @Test("a message's records are read as they were counted when it was made")

@@ -115,8 +115,8 @@ struct ModuleSettingsTests {
       ])
   }
 
-  @Test("a listing of sysctl, with a rule of the raw table")
-  func listing() throws {
+  @Test("a listing of sysctl, with a rule of the raw table", arguments: ["", "[12:3400] "])
+  func listing(counters: String) throws {
     let text = """
       net.netflow.active_timeout = 1800
       net.netflow.destination = 192.0.2.1:2055,[2001:db8::1]:2055
@@ -125,7 +125,7 @@ struct ModuleSettingsTests {
       net.netflow.refresh-rate = 20
       net.netflow.scan-min = 1
       *raw
-      -A PREROUTING -i eth0 -j NETFLOW
+      \(counters)-A PREROUTING -i eth0 -j NETFLOW
       """
     #expect(
       try configuration(text).filter { !$0.hasPrefix("#") } == [

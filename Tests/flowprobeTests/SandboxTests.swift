@@ -13,7 +13,7 @@ struct SandboxTests {
   private func access(_ arguments: String) throws -> FileAccess {
     let options = try #require(try metering(arguments))
     return FileAccess(
-      try options.configuration, options.service, configurationFiles: options.files.config)
+      try options.configuration, configurationFiles: options.files.config)
   }
 
   @Test("files are written where options say so, and nowhere else")
@@ -39,7 +39,7 @@ struct SandboxTests {
     let plain = try access("-i eth0")
     let options = try #require(try metering("-i eth0"))
     let files = FileAccess(
-      try options.configuration, options.service, configurationFiles: ["/home/x/flowprobe.conf", "other.conf"])
+      try options.configuration, configurationFiles: ["/home/x/flowprobe.conf", "other.conf"])
     #expect(Set(files.read).subtracting(plain.read) == ["/home/x", "."])
     #expect(try access("-r /home/x/capture.pcap").files.first == "/home/x/capture.pcap")
     #expect(!(try access("-r -").files.contains("-")))
@@ -130,7 +130,7 @@ struct SandboxTests {
   func kept() throws {
     func kept(_ arguments: String, isRoot: Bool) throws -> String {
       let options = try #require(try metering(arguments))
-      return Service.kept(try options.configuration, options.service, isRoot: isRoot).names
+      return Service.kept(try options.configuration, isRoot: isRoot).names
     }
     let user = "--user nobody"
     #expect(try kept("-i eth0 \(user)", isRoot: true) == "CAP_NET_RAW")

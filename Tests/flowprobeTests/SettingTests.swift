@@ -85,10 +85,13 @@ struct SettingTests {
     let old = try changes("-i lo --dest 192.0.2.1 --aggregation 80=0 --mpls 2")
     var next = try changes(
       "-i lo --dest 192.0.2.2,hash(192.0.2.3,192.0.2.4) --aggregation 80=0 --snaplen 100 --mac --mpls 3 --threads 2"
-        + " --maxflows 10 udp"
+        + " --maxflows 10 --user nobody --keep-capabilities none --no-sandbox udp"
     )
     let fixed = try next.keepWhatIsFixed(of: old)
-    #expect(fixed == ["filter", "snaplen", "mac, mark or uid", "mpls", "threads"])
+    #expect(
+      fixed == [
+        "filter", "snaplen", "mac, mark or uid", "mpls", "threads", "user", "keep-capabilities", "no-sandbox",
+      ])
     #expect(next.destinations.flatMap(\.destinations).map(\.configuration.recordedLabels) == [2, 2, 2])
     #expect(next.capture.snapLength == old.capture.snapLength && next.filter.isEmpty && next.threads == 1)
     #expect(next.table.maxFlows == 10)

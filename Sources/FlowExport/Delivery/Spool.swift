@@ -37,7 +37,7 @@ internal import Glibc
   private static let longestSegment = 64 << 20
   private static let damagedSuffix = ".damaged"
 
-  /// Opens the directory, made if it is not there, and takes it for us.
+  /// Opens the directory, made with its parents if it is not there, and takes it for us.
   ///
   /// - Parameters:
   ///   - capacity: octets of all files at most.
@@ -45,7 +45,7 @@ internal import Glibc
   ///   - sync: when what is written is on the disk.
   init(_ directory: String, capacity: Int, segmentSize: Int, _ sync: FileSync) throws(SpoolError) {
     (self.directory, self.capacity, self.segmentSize, self.sync) = (directory, capacity, segmentSize, sync)
-    let making = unsafe mkdir(directory, 0o700) == 0 ? nil : SystemError.last
+    let making = DirectoryTree.make(directory, mode: 0o700)
     let opened = unsafe Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard opened >= 0 else {
       let error = SystemError.last
@@ -346,16 +346,14 @@ internal import Glibc
 
   /// Whether a directory could be taken now. Makes nothing; one that is not there is made at the start.
   static func tryOut(_ directory: String) throws(SpoolError) {
-    let opened = unsafe Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard opened >= 0 else {
-      let error = SystemError.last
-      let parent = String(directory[..<(directory.lastIndex(of: "/") ?? directory.startIndex)])
-      if error.code == ENOENT, unsafe access(parent.isEmpty ? "/" : parent, W_OK | X_OK) == 0 { return }
+    do throws(SystemError) {
+      guard try DirectoryTree.tryOut(directory) else { return }
+      let opened = unsafe Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      guard opened >= 0 else { throw .last }
+      defer { close(opened) }
+      guard flock(opened, LOCK_EX | LOCK_NB) == 0 else { throw .last }
+    } catch {
       throw SpoolError(directory, error)
-    }
-    defer { close(opened) }
-    guard flock(opened, LOCK_EX | LOCK_NB) == 0, unsafe faccessat(opened, ".", W_OK | X_OK, 0) == 0 else {
-      throw SpoolError(directory, .last)
     }
   }
 

@@ -68,17 +68,15 @@ enum DestinationParameter: String, CaseIterable {
     case .timeoutRate: configuration.timeoutRate = try number(text, ExportConfiguration.timeoutRates)
     case .exportRate: configuration.exportRate = try number(text, ExportConfiguration.exportRates)
     case .sendBuffer: configuration.sendBuffer = try number(text, ExportConfiguration.sendBuffers)
-    case .queue: configuration.delivery.queue = try number(text, DeliveryConfiguration.queues)
+    case .queue: configuration.delivery.queue = try octets(text, DeliveryConfiguration.queues)
     case .spool: configuration.delivery.spool = try path(text)
-    case .spoolSize: configuration.delivery.spoolSize = try number(text, DeliveryConfiguration.spoolSizes)
+    case .spoolSize: configuration.delivery.spoolSize = try octets(text, DeliveryConfiguration.spoolSizes)
     case .authorities: configuration.tls.authorities = try path(text)
     case .certificate: configuration.tls.certificate = try path(text)
     case .key: configuration.tls.key = try path(text)
     case .name: configuration.tls.name = try checked(text.isEmpty ? nil : text, text, "a host's name or address")
     case .rotation: configuration.file.rotation = try number(text, FileRules.rotations)
-    case .size:
-      configuration.file.size = try checked(
-        FileRules.octets(text), text, "octets, or a number with k, M or G behind it")
+    case .size: configuration.file.size = try octets(text, FileRules.sizes)
     case .sync:
       let sync = try checked(FileSync(word: text), text, FileSync.words)
       (configuration.file.sync, configuration.delivery.spoolSync) = (sync, sync)
@@ -100,6 +98,12 @@ enum DestinationParameter: String, CaseIterable {
   private func number(_ text: String, _ range: ClosedRange<Int>) throws(Refusal) -> Int {
     let number = Int(text).flatMap { range.contains($0) ? $0 : nil }
     return try checked(number, text, "a number from \(range.lowerBound) to \(range.upperBound)")
+  }
+
+  private func octets(_ text: String, _ range: ClosedRange<Int>) throws(Refusal) -> Int {
+    let octets = OctetCount.parse(text).flatMap { range.contains($0) ? $0 : nil }
+    let (least, most) = (OctetCount.text(range.lowerBound), OctetCount.text(range.upperBound))
+    return try checked(octets, text, "octets from \(least) to \(most); k, M and G are powers of 1024")
   }
 
   private func filter(_ text: String) throws(Refusal) -> FlowFilter? {

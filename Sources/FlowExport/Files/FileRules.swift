@@ -13,7 +13,7 @@ public struct FileRules: Hashable, Sendable {
   /// A file ends with the messages that bring it to so many octets. Default 0: it does not.
   public var size = 0
   /// What it can be.
-  public static let sizes = 0...1 << 62
+  public static let sizes = 0...1 << 50
 
   /// When what was written is on the disk. Default: when a file is complete.
   public var sync = FileSync.atEnd
@@ -50,18 +50,6 @@ public enum FileSync: Hashable, Sendable {
 
   /// What operators may write.
   public static let words = "never, file, or seconds from \(intervals.lowerBound) to \(intervals.upperBound)"
-}
-
-extension FileRules {
-  /// Octets by what operators write: a number, with k, M or G behind it for powers of 1024. Nil where that is none.
-  static func octets(_ text: String) -> Int? {
-    let units: KeyValuePairs = ["k": 10, "K": 10, "m": 20, "M": 20, "g": 30, "G": 30]
-    let shift = units.first { text.hasSuffix($0.key) }?.value
-    guard let number = Int(shift == nil ? text[...] : text.dropLast()), number >= 0,
-      number <= sizes.upperBound >> (shift ?? 0)
-    else { return nil }
-    return number << (shift ?? 0)
-  }
 }
 
 /// From when to when a file is written.

@@ -2,33 +2,40 @@
 //
 // Unsafe: system calls on paths of ours.
 
-internal import FlowMeter
-internal import Glibc
+package import Glibc
 
 /// Directories that are made as they are needed.
-enum DirectoryTree {
+package enum DirectoryTree {
   /// Makes a directory with its parents, whatever the umask is. Who opens it is told what did not work.
   ///
   /// - Parameter mode: who may do what with it; default: all may read it, as its parents.
-  static func make(_ directory: String, mode: mode_t = 0o755) {
+  /// - Returns: why one of them could not be made; nil where all are there.
+  @discardableResult
+  package static func make(_ directory: String, mode: mode_t = 0o755) -> SystemError? {
+    var failure: SystemError?
     var path = directory.hasPrefix("/") ? "" : "."
     let parts = directory.split(separator: "/")
     for (place, part) in parts.enumerated() {
       path += "/\(part)"
       let mode = place == parts.count - 1 ? mode : 0o755
-      if unsafe mkdir(path, mode) == 0 { unsafe chmod(path, mode) }
+      if unsafe mkdir(path, mode) == 0 {
+        unsafe chmod(path, mode)
+      } else if errno != EEXIST {
+        failure = .last
+      }
     }
+    return failure
   }
 
   /// Makes the directory that a file shall be in.
-  static func makeParents(of file: String) {
+  package static func makeParents(of file: String) {
     if let end = file.lastIndex(of: "/") { make(String(file[..<end])) }
   }
 
   /// Whether a directory is there; one that is not could be made. Makes nothing.
   ///
   /// - Throws: where the process cannot make files in it, or cannot make it.
-  static func tryOut(_ directory: String) throws(SystemError) -> Bool {
+  package static func tryOut(_ directory: String) throws(SystemError) -> Bool {
     var status = stat()
     if unsafe stat(directory, &status) == 0 {
       try tryWriting(directory)

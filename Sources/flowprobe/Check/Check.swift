@@ -12,14 +12,11 @@ internal import Glibc
 struct Check {
   let configuration: ProbeConfiguration
   let system: SystemView
-
-  /// What the program is to become.
-  let service: ServiceOptions
   /// What the configuration is read from.
   let files: [String]
 
-  init(_ configuration: ProbeConfiguration, _ service: ServiceOptions, files: [String]) {
-    (self.configuration, self.service, self.files) = (configuration, service, files)
+  init(_ configuration: ProbeConfiguration, files: [String]) {
+    (self.configuration, self.files) = (configuration, files)
     system = SystemView()
   }
 
@@ -29,6 +26,9 @@ struct Check {
     for line in findings.lines { print(line) }
     return !findings.hasProblem
   }
+
+  /// What the program is to become.
+  private var service: ServiceOptions { configuration.service }
 
   private var findings: [Finding] {
     var findings = sources
@@ -148,7 +148,7 @@ struct Check {
   private var account: [Finding] {
     let sandbox = Finding.fact(
       "sandbox", service.noSandbox ? "no_new_privs, \(Sandbox.absence)" : Sandbox.outlook)
-    let kept = Service.kept(configuration, service).intersection(.permitted).names
+    let kept = Service.kept(configuration).intersection(.permitted).names
     let capabilities = Finding.fact("keeps", kept.isEmpty ? "no capabilities" : kept)
     guard let user = service.user else { return [capabilities, sandbox] }
     do throws(ServiceError) {

@@ -17,8 +17,10 @@ struct ModuleSettings {
 
   private mutating func read(_ line: Substring) {
     guard !line.isEmpty, !line.hasPrefix("#") else { return }
-    if line.hasPrefix("-A "), line.contains("-j NETFLOW") {
-      rules.append(String(line))
+    // With -c a rule has its counters in front: [packets:octets].
+    let rule = line.hasPrefix("[") ? line.drop { $0 != "]" }.dropFirst().trimmed : line
+    if rule.hasPrefix("-A "), rule.contains("-j NETFLOW") {
+      rules.append(String(rule))
     } else if line.hasPrefix("options ipt_NETFLOW") {
       for (name, value) in Self.parameters(line.dropFirst("options ipt_NETFLOW".count)) { values[name] = value }
     } else if let range = line.firstRange(of: "net.netflow.") {

@@ -45,6 +45,12 @@ extension ProbeConfiguration {
     keep("stat-dir", \.statisticsDirectory, old, &fixed)
     keep("metrics", \.metrics, old, &fixed)
     keep("control", \.control, old, &fixed)
+    // What it is to the system it became before the first packet.
+    keep("user", \.service.user, old, &fixed)
+    keep("chroot", \.service.chroot, old, &fixed)
+    keep("pidfile", \.service.pidfile, old, &fixed)
+    keep("keep-capabilities", \.service.keptCapabilities, old, &fixed)
+    keep("no-sandbox", \.service.noSandbox, old, &fixed)
     // It counts how often its rules were used.
     if table.sampling == old.table.sampling, selection.aggregation == old.selection.aggregation {
       selection = old.selection

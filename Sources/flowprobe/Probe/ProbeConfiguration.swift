@@ -42,6 +42,8 @@ struct ProbeConfiguration {
   /// For each metering thread in turn; empty: they run on any.
   var meteringProcessors: [Int]
   var exportProcessor: Int?
+  /// How it runs as a process of the system's.
+  var service: ServiceOptions
 
   /// The values of what can be changed, by the options' names.
   var settings: [String: String]
@@ -98,6 +100,7 @@ struct ProbeConfiguration {
     threads = metering.threads
     meteringProcessors = try metering.meteringProcessors()
     exportProcessor = export.exportcpu < 0 ? nil : export.exportcpu
+    service = options.service
   }
 }
 

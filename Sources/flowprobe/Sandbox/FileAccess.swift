@@ -24,10 +24,10 @@ struct FileAccess: Hashable {
 
 extension FileAccess {
   /// - Parameters:
-  ///   - service: its paths are as they are before it has another root directory.
+  ///   - configuration: its paths are as they are before there is another root directory.
   ///   - configurationFiles: what is read again.
-  init(_ configuration: ProbeConfiguration, _ service: ServiceOptions, configurationFiles: [String]) {
-    let root = service.chroot ?? ""
+  init(_ configuration: ProbeConfiguration, configurationFiles: [String]) {
+    let root = configuration.service.chroot ?? ""
     // What it is told to do, and by whom, it does not write.
     let orders = Set(
       (configurationFiles
@@ -52,7 +52,7 @@ extension FileAccess {
       read += [tls.authorities, tls.certificate, tls.key].compactMap { $0.map(Self.parent) }
     }
     if let control = configuration.control { namesIn.append(Self.parent(of: control.path)) }
-    if let file = service.pidfile { namesIn.append(Self.parent(of: file)) }
+    if let file = configuration.service.pidfile { namesIn.append(Self.parent(of: file)) }
     for file in configurationFiles { read.append(Self.joined(root, Self.parent(of: file))) }
     if case .file(let path) = configuration.source, path != "-" { files.append(path) }
     files += Self.systemFiles

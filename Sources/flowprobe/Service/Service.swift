@@ -9,7 +9,6 @@ internal import Glibc
 /// The program as a service of the system's: one process with a file that names it, which gives away what it does not
 /// need.
 struct Service: ~Copyable {
-  private let options: ServiceOptions
   private let account: ServiceUser?
   private let pidFile: PidFile?
   /// Nil: the operator wants none.
@@ -18,10 +17,11 @@ struct Service: ~Copyable {
   /// Before anything is opened and any thread is there.
   ///
   /// - Parameter files: what the configuration is read from again.
-  init(_ options: ServiceOptions, _ configuration: ProbeConfiguration, files: [String]) throws(ServiceError) {
+  init(_ configuration: ProbeConfiguration, files: [String]) throws(ServiceError) {
+    let options = configuration.service
     let account = if let user = options.user { try ServiceUser(user) } else { ServiceUser?.none }
     pidFile = if let path = options.pidfile { try PidFile(path: path) } else { nil }
-    (self.options, self.account) = (options, account)
+    self.account = account
     for file in files { ConfigurationFile.exposure(of: file).map { Console.say($0) } }
     Privileges.limit()
     if account == nil { Privileges.limitOtherThreads() }
@@ -29,7 +29,7 @@ struct Service: ~Copyable {
       Console.say("runs without a sandbox (--no-sandbox): whoever takes it over has all that its user has")
       return
     }
-    let access = FileAccess(configuration, options, configurationFiles: files)
+    let access = FileAccess(configuration, configurationFiles: files)
     for directory in access.made { DirectoryTree.make(directory) }
     for directory in configuration.spools { DirectoryTree.make(directory, mode: 0o700) }
     for directory in access.namesIn { DirectoryTree.make(directory) }
@@ -41,8 +41,8 @@ struct Service: ~Copyable {
   mutating func confine(_ configuration: ProbeConfiguration, _ outlets: ProbeOutlets) throws(ServiceError) {
     // Spools are open already, wherever the root directory is then.
     if let account { for directory in configuration.spools { try Self.hand(directory, to: account) } }
-    if let root = options.chroot { try enter(root, configuration) }
-    let kept = Self.kept(configuration, options)
+    if let root = configuration.service.chroot { try enter(root, configuration) }
+    let kept = Self.kept(configuration)
     if let account {
       if let directory = configuration.statisticsDirectory { try StatisticsFiles.hand(directory, to: account) }
       outlets.handControl(to: account)
@@ -66,12 +66,10 @@ struct Service: ~Copyable {
   }
 
   /// The capabilities that stay, as far as they are there.
-  static func kept(
-    _ configuration: ProbeConfiguration, _ options: ServiceOptions, isRoot: Bool = geteuid() == 0
-  ) -> Capabilities {
+  static func kept(_ configuration: ProbeConfiguration, isRoot: Bool = geteuid() == 0) -> Capabilities {
     guard configuration.isLive else { return [] }
-    let staysRoot = isRoot && options.user == nil
-    switch options.keptCapabilities {
+    let staysRoot = isRoot && configuration.service.user == nil
+    switch configuration.service.keptCapabilities {
     case .some(.none): return []
     case .needed: return configuration.capabilitiesToRun
     case .all: return [.netRaw, .netAdmin]
