@@ -33,7 +33,7 @@ struct Control: ParsableCommand {
   var words: [String]
 
   func run() throws {
-    if ["--help", "-h"].contains(words.first) { return print(Self.helpMessage()) }
+    if ["--help", "-h"].contains(words.first) { return print(Flowprobe.helpMessage(for: Self.self)) }
     let request = words.joined(separator: " ")
     guard !request.contains("\n"), request.utf8.count < ControlCommand.mostOctets else {
       throw ValidationError("a command is one line of at most \(ControlCommand.mostOctets) octets.")
