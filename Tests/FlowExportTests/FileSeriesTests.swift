@@ -282,6 +282,51 @@ struct FileSeriesTests {
     #expect(series.totals.complete == 0)
   }
 
+  @Test("a file that could not be completed is told of and counted no more once somebody has removed it")
+  func unfinishedAndRemoved() async {
+    await #expect(processExitsWith: .success) {
+      let test = FileSeriesTests()
+      let path = test.directory.path
+      let series = try test.series("f.ipfix")
+      _ = try series.open(at: test.at(100)).send(batch(lengths: [10, 10]), 0..<2)
+      unsafe chmod(path, 0o555)
+      // Nobody, who may not change it.
+      let user = geteuid()
+      precondition(user != 0 || seteuid(65_534) == 0)
+      series.close()
+      series.finishUnfinished()
+      precondition(series.takeEvents() == [.unfinished("\(path)/f.ipfix", "permission denied")])
+      precondition(series.totals.unfinished == 1)
+      seteuid(user)
+      unsafe chmod(path, 0o755)
+      test.directory.remove(".f.ipfix.ipfix-part")
+      series.finishUnfinished()
+      precondition(series.takeEvents() == [.removed("\(path)/f.ipfix", flows: 2, natEvents: 0)])
+      precondition((series.totals.complete, series.totals.unfinished) == (0, 0))
+      series.finishUnfinished()
+      precondition(series.takeEvents() == [])
+    }
+  }
+
+  @Test("so is one that the disk refused, but where another one has completed it", arguments: [false, true])
+  func refusedAndGone(isComplete: Bool) throws {
+    let series = try series("f.ipfix")
+    _ = try series.open(at: at(100)).send(batch(lengths: [10, 10]), 0..<2)
+    #expect(directory.breakSync(of: ".f.ipfix.ipfix-part"))
+    series.close()
+    _ = series.takeEvents()
+    directory.remove(".f.ipfix.ipfix-part")
+    if isComplete { directory.write([1], to: "f.ipfix") }
+    _ = try series.open(at: at(200)).send(batch(lengths: [10]), 0..<1)
+    let removed: [FileEvent] = [.removed("\(directory.path)/f.ipfix", flows: 2, natEvents: 0)]
+    #expect(series.takeEvents() == (isComplete ? [] : removed))
+    #expect(series.totals.unfinished == 0)
+    series.close()
+    series.conclude()
+    #expect(series.takeEvents() == [])
+    #expect(directory.names == (isComplete ? ["f.ipfix", "f_1.ipfix"] : ["f.ipfix"]))
+  }
+
   @Test("without its directory no file can be begun, and the reason is the system's")
   func noDirectory() throws {
     let series = FileSeries(try FilePattern("\(directory.path)/not/f.ipfix"), FileRules(), keepsOptions: false)

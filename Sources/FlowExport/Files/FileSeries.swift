@@ -81,17 +81,23 @@ final class FileSeries {
     guard let session = current else { return }
     if let now, let end = session.period.end { hasEndedInTime = now >= end }
     (current, totals.current, hasLeftNothing) = (nil, nil, false)
-    if session.isRemoved {
-      let contents = session.contents
-      events.append(.removed(path(session.name), flows: contents.flows.flows, natEvents: contents.events))
-    } else if !finish(session, again: false) {
+    if !finish(session, again: false) {
       unfinished.append(session)
       if unfinished.count > Self.mostUnfinished { unfinished.removeFirst() }
     }
   }
 
   /// Tries again what could not be completed.
-  func finishUnfinished() { unfinished.removeAll { finish($0, again: true) } }
+  func finishUnfinished() {
+    unfinished.removeAll { finish($0, again: true) }
+    guard !doubtful.isEmpty, let directory = try? FileDirectory(pattern.directory) else { return }
+    for (name, written) in doubtful where directory.isGone(name) {
+      doubtful[name] = nil
+      totals.unfinished -= 1
+      // Else another one has completed it.
+      if !directory.exists(name) { tellRemoved(name, written.records) }
+    }
+  }
 
   /// The same at the end, for the last time.
   func conclude() {
@@ -101,6 +107,11 @@ final class FileSeries {
 
   /// Whether nothing can be done for the file any more.
   private func finish(_ session: FileSession, again: Bool) -> Bool {
+    guard !session.isRemoved else {
+      tellRemoved(session.name, session.contents.totals)
+      if again { totals.unfinished -= 1 }
+      return true
+    }
     do throws(SystemError) {
       switch try session.finish() {
       case .complete: totals.complete += 1
@@ -116,8 +127,12 @@ final class FileSeries {
       if session.isDoubtful {
         doubtful[session.name] = Written(messages: session.messages, records: session.contents.totals)
       }
-      return !session.canBeFinishedLater
+      return session.isDoubtful
     }
+  }
+
+  private func tellRemoved(_ name: String, _ records: RecordTotals) {
+    events.append(.removed(path(name), flows: records.flows.flows, natEvents: records.events))
   }
 
   /// Completes what a flowprobe left that ended before its time.
