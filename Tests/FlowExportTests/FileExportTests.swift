@@ -129,6 +129,19 @@ struct FileExportTests {
     #expect(exporter.statistics.sent.flows + exporter.statistics.lost.flows == 202)
   }
 
+  @Test("each pass goes on with a long file that was left unfinished")
+  func longLeftOver() throws {
+    directory.writeMessages(600, to: ".a.ipfix-part")
+    let exporter = try exporter("f.ipfix")
+    pass(exporter, [Sample.tcp])
+    #expect(events.list == [])
+    pass(exporter, [])
+    #expect(events.list == ["completed '\(directory.path)/a', which was left unfinished: 601 messages"])
+    #expect(exporter.statistics.files?.complete == 1)
+    exporter.finish(within: 0)
+    #expect(directory.names == ["a", "f.ipfix"])
+  }
+
   @Test("within one pass too a file ends with the batch that brings it to its size, and the next one has the templates")
   func size() throws {
     let exporter = try exporter("f.ipfix?size=200k")
