@@ -24,7 +24,9 @@ struct FileExportTests {
     return CollectorExporter(to: destination, report: { [events] in events.list.append($0.description) })
   }
 
-  private func pass(_ exporter: CollectorExporter, _ records: [FlowRecord], after milliseconds: Int64 = 0) {
+  private func pass(
+    _ exporter: CollectorExporter, _ records: [FlowRecord], after milliseconds: Int64 = 0, flush: Bool = true
+  ) {
     let instant = Sample.instant(after: milliseconds)
     exporter.begin(at: instant)
     var rest = records[...]
@@ -32,7 +34,7 @@ struct FileExportTests {
       withBuffer(Array(rest.prefix(256))) { exporter.consume($0, at: instant) }
       rest = rest.dropFirst(256)
     }
-    exporter.flush(at: instant)
+    if flush { exporter.flush(at: instant) }
   }
 
   @Test("a file has what the statistics say was sent, its templates once and first, and ends with the export")
@@ -81,6 +83,63 @@ struct FileExportTests {
     }
     #expect(exporter.statistics.sent.flows == 10)
     #expect(exporter.statistics.files?.complete == 3)
+  }
+
+  @Test("what waits from a pass that was not flushed goes to the file before, not ahead of the next one's templates")
+  func notFlushed() throws {
+    let exporter = try exporter("%s.ipfix?rotate=10")
+    // The first file has nothing but options yet.
+    for (second, flush) in [(0, true), (4, false), (9, true)] {
+      let records = second == 0 ? [] : Array(repeating: Sample.tcp, count: 200)
+      pass(exporter, records, after: Int64(second) * 1000, flush: flush)
+    }
+    exporter.finish(within: 0)
+    #expect(directory.names == ["1700000003.ipfix", "1700000010.ipfix"])
+    var (next, flows) = (0, 0)
+    for name in directory.names {
+      let messages = directory.messages(name)
+      let collector = WireCollector(messages)
+      #expect(collector.problems == [])
+      #expect(collector.flows > 0)
+      #expect(WireMessage(messages[0]).isTemplates)
+      #expect(WireMessage(messages[0]).sequence == next)
+      next += collector.flows + collector.options
+      flows += collector.flows
+    }
+    #expect(flows == 400)
+    #expect(exporter.statistics.sent.flows == 400)
+  }
+
+  @Test("what waits when the disk has refused a file is lost, and the next file begins with the templates")
+  func notFlushedAndRefused() throws {
+    let exporter = try exporter("f.ipfix?fsync=1")
+    pass(exporter, [Sample.tcp])
+    #expect(directory.breakSync(of: ".f.ipfix.ipfix-part"))
+    usleep(1_100_000)
+    pass(exporter, Array(repeating: Sample.tcp, count: 200), flush: false)
+    pass(exporter, [Sample.udp6])
+    exporter.finish(within: 0)
+    #expect(directory.names == ["f.ipfix", "f_1.ipfix"])
+    let messages = directory.messages("f_1.ipfix")
+    let collector = WireCollector(messages)
+    #expect(collector.problems == [])
+    #expect(WireMessage(messages[0]).isTemplates)
+    #expect(exporter.statistics.lost.flows > 0)
+    #expect(exporter.statistics.sent.flows == 1 + UInt64(collector.flows))
+    #expect(exporter.statistics.sent.flows + exporter.statistics.lost.flows == 202)
+  }
+
+  @Test("each pass goes on with a long file that was left unfinished")
+  func longLeftOver() throws {
+    directory.writeMessages(600, to: ".a.ipfix-part")
+    let exporter = try exporter("f.ipfix")
+    pass(exporter, [Sample.tcp])
+    #expect(events.list == [])
+    pass(exporter, [])
+    #expect(events.list == ["completed '\(directory.path)/a', which was left unfinished: 601 messages"])
+    #expect(exporter.statistics.files?.complete == 1)
+    exporter.finish(within: 0)
+    #expect(directory.names == ["a", "f.ipfix"])
   }
 
   @Test("within one pass too a file ends with the batch that brings it to its size, and the next one has the templates")

@@ -221,24 +221,53 @@ struct FileSeriesTests {
     #expect((series.totals.complete, series.totals.unfinished) == (octetsLeft < 56 ? 0 : 1, 0))
   }
 
-  @Test("a long file that the disk refused is completed at the end, for to read it holds up who exports")
+  @Test("a long file that was left unfinished is read by and by, and nobody else takes it meanwhile")
+  func longLeftOver() throws {
+    // 32 MiB are 512 of its messages.
+    directory.writeMessages(600, to: ".a.ipfix-part")
+    directory.write(data, to: ".b.ipfix-part")
+    let (series, other) = (try series("f.ipfix"), try series("g.ipfix"))
+    _ = try series.open(at: at(100))
+    #expect(series.takeEvents() == [.recovered("\(directory.path)/b", messages: 1, octetsCutOff: 0)])
+    _ = try other.open(at: at(100))
+    #expect(other.takeEvents() == [])
+    #expect(directory.names == [".a.ipfix-part", ".f.ipfix.ipfix-part", ".g.ipfix.ipfix-part", "b"])
+    series.finishLeftOver()
+    #expect(series.takeEvents() == [.recovered("\(directory.path)/a", messages: 601, octetsCutOff: 0)])
+    #expect((series.totals.complete, series.totals.unfinished) == (2, 0))
+  }
+
+  @Test("one that has not been read to its end when flowprobe ends stays hidden, is told of, and is the next start's")
+  func longLeftOverAtTheEnd() throws {
+    directory.writeMessages(1100, to: ".a.ipfix-part")
+    let first = try series("f.ipfix")
+    _ = try first.open(at: at(100))
+    first.close()
+    #expect(first.takeEvents() == [])
+    first.conclude()
+    #expect(first.takeEvents() == [.unfinished("\(directory.path)/a", "it has not been read to its end yet")])
+    #expect((first.totals.complete, first.totals.unfinished) == (0, 1))
+    #expect(directory.names == [".a.ipfix-part"])
+    let second = try series("f.ipfix")
+    _ = try second.open(at: at(200))
+    for _ in 0..<2 { second.finishLeftOver() }
+    #expect(second.takeEvents() == [.recovered("\(directory.path)/a", messages: 1101, octetsCutOff: 0)])
+  }
+
+  @Test("a long file that the disk refused is read by and by, too")
   func longRefused() throws {
     let series = try series("f.ipfix")
     _ = try series.open(at: at(100)).send(batch(lengths: [10]), 0..<1)
     #expect(directory.breakSync(of: ".f.ipfix.ipfix-part"))
     series.close()
-    directory.write(template + data, to: ".f.ipfix.ipfix-part")
-    unsafe truncate("\(directory.path)/.f.ipfix.ipfix-part", 1 << 30)
+    directory.writeMessages(600, to: ".f.ipfix.ipfix-part")
     _ = series.takeEvents()
     _ = try series.open(at: at(200)).send(batch(lengths: [10]), 0..<1)
     #expect(series.takeEvents() == [])
     #expect(series.totals.unfinished == 1)
-    series.close()
-    series.conclude()
-    // Its name was nobody's, so that the one behind it has a number.
-    let path = "\(directory.path)/f.ipfix"
-    #expect(series.takeEvents() == [.recovered(path, messages: 2, octetsCutOff: (1 << 30) - 54)])
-    #expect((series.totals.complete, series.totals.unfinished) == (2, 0))
+    series.finishLeftOver()
+    #expect(series.takeEvents() == [.recovered("\(directory.path)/f.ipfix", messages: 601, octetsCutOff: 0)])
+    #expect((series.totals.complete, series.totals.unfinished) == (1, 0))
   }
 
   @Test(
@@ -280,6 +309,51 @@ struct FileSeriesTests {
     series.close(at: at(101))
     #expect(series.takeEvents() == [.removed("\(directory.path)/f.ipfix", flows: 2, natEvents: 0)])
     #expect(series.totals.complete == 0)
+  }
+
+  @Test("a file that could not be completed is told of and counted no more once somebody has removed it")
+  func unfinishedAndRemoved() async {
+    await #expect(processExitsWith: .success) {
+      let test = FileSeriesTests()
+      let path = test.directory.path
+      let series = try test.series("f.ipfix")
+      _ = try series.open(at: test.at(100)).send(batch(lengths: [10, 10]), 0..<2)
+      unsafe chmod(path, 0o555)
+      // Nobody, who may not change it.
+      let user = geteuid()
+      precondition(user != 0 || seteuid(65_534) == 0)
+      series.close()
+      series.finishUnfinished()
+      precondition(series.takeEvents() == [.unfinished("\(path)/f.ipfix", "permission denied")])
+      precondition(series.totals.unfinished == 1)
+      seteuid(user)
+      unsafe chmod(path, 0o755)
+      test.directory.remove(".f.ipfix.ipfix-part")
+      series.finishUnfinished()
+      precondition(series.takeEvents() == [.removed("\(path)/f.ipfix", flows: 2, natEvents: 0)])
+      precondition((series.totals.complete, series.totals.unfinished) == (0, 0))
+      series.finishUnfinished()
+      precondition(series.takeEvents() == [])
+    }
+  }
+
+  @Test("so is one that the disk refused, but where another one has completed it", arguments: [false, true])
+  func refusedAndGone(isComplete: Bool) throws {
+    let series = try series("f.ipfix")
+    _ = try series.open(at: at(100)).send(batch(lengths: [10, 10]), 0..<2)
+    #expect(directory.breakSync(of: ".f.ipfix.ipfix-part"))
+    series.close()
+    _ = series.takeEvents()
+    directory.remove(".f.ipfix.ipfix-part")
+    if isComplete { directory.write([1], to: "f.ipfix") }
+    _ = try series.open(at: at(200)).send(batch(lengths: [10]), 0..<1)
+    let removed: [FileEvent] = [.removed("\(directory.path)/f.ipfix", flows: 2, natEvents: 0)]
+    #expect(series.takeEvents() == (isComplete ? [] : removed))
+    #expect(series.totals.unfinished == 0)
+    series.close()
+    series.conclude()
+    #expect(series.takeEvents() == [])
+    #expect(directory.names == (isComplete ? ["f.ipfix", "f_1.ipfix"] : ["f.ipfix"]))
   }
 
   @Test("without its directory no file can be begun, and the reason is the system's")

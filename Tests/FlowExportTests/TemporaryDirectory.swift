@@ -38,6 +38,15 @@ final class TemporaryDirectory {
     close(file)
   }
 
+  /// Writes a long file: a message of an Options Template, then so many of 65532 octets each with records of it.
+  func writeMessages(_ count: Int, to name: String) {
+    write(octets("000a 001e 6553f100 00000000 00000007 0003000e 0100 0001 0001 0095 0004"), to: name)
+    let message = octets("000a fffc 6553f100 00000000 00000007 0100ffec") + [UInt8](repeating: 1, count: 65512)
+    let file = unsafe open("\(path)/\(name)", O_WRONLY | O_APPEND | O_CLOEXEC)
+    for _ in 0..<count { unsafe _ = message.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) } }
+    close(file)
+  }
+
   func read(_ name: String) -> [UInt8] {
     let file = unsafe open("\(path)/\(name)", O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return [] }

@@ -60,7 +60,7 @@ struct FileDirectory: ~Copyable {
     return unsafe fstat(file, &status) == 0 && status.st_nlink > 0
   }
 
-  private func exists(_ name: String) -> Bool {
+  func exists(_ name: String) -> Bool {
     unsafe faccessat(descriptor, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0
   }
 
@@ -105,6 +105,9 @@ struct FileDirectory: ~Copyable {
 
   /// Removes a file that was being written.
   func remove(_ name: String) { unsafe unlinkat(descriptor, Self.hidden(name), 0) }
+
+  /// Whether a file that was being written is there no more: somebody has completed or removed it.
+  func isGone(_ name: String) -> Bool { !exists(Self.hidden(name)) && errno == ENOENT }
 
   /// Brings the names to the disk.
   func sync() throws(SystemError) {

@@ -133,7 +133,4 @@ final class FileSession: TransportSession {
     if rules.sync != .never { try? directory.sync() }
     return .complete(name)
   }
-
-  /// Whether it is worth trying again to complete it.
-  var canBeFinishedLater: Bool { !isDoubtful && !isRemoved }
 }

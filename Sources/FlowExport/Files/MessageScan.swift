@@ -20,22 +20,27 @@ struct MessageScan {
   /// More than the longest message.
   private static let step = 1 << 20
 
-  /// Reads a file from its begin.
-  ///
   /// - Parameter countsRecords: of a file that flowprobe wrote.
-  init(of file: Int32, countsRecords: Bool = false) throws(SystemError) {
-    if countsRecords { records = RecordTotals() }
+  init(countsRecords: Bool) { if countsRecords { records = RecordTotals() } }
+
+  /// Reads on in a file, from its begin.
+  ///
+  /// - Parameter rest: octets that may be read; afterwards those that still may.
+  /// - Returns: whether there are no more whole messages.
+  mutating func read(_ file: Int32, _ rest: inout Int) throws(SystemError) -> Bool {
     var octets = [UInt8](repeating: 0, count: Self.step)
-    while true {
+    while rest > 0 {
       let count = unsafe octets.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, $0.count, end) }
       guard count >= 0 else {
         if errno == EINTR { continue }
         throw .last
       }
+      rest -= count
       let before = end
       unsafe scan(octets.span.bytes.extracting(first: count))
-      guard end > before else { return }
+      guard end > before else { return true }
     }
+    return false
   }
 
   /// Goes on with the messages that are whole in `octets`.

@@ -94,6 +94,8 @@ public final class CollectorExporter: FlowRecordConsumer {
   // MARK: A pass
 
   public func begin(at instant: ExportInstant) {
+    // What waits from the pass before is of the file before: it has the templates, and its sequence numbers.
+    if destination.isFiles, batch.count > 0 { send() }
     if let delivery {
       delivery.begin()
     } else if let sender, sender.maintain(at: instant.wall(instant.now), encoder, &counters) {

@@ -72,7 +72,10 @@ struct CollectorConnection {
         abandon()
         return .failed(ExportError(.other, reason: error.description))
       }
-      guard files.isOver(at: now) else { return .unchanged }
+      guard files.isOver(at: now) else {
+        files.finishLeftOver()
+        return .unchanged
+      }
       files.close(at: now)
       (session, isNext) = (nil, true)
     } else if session != nil {
