@@ -38,8 +38,11 @@ public final class CaptureInterface: PacketSource {
   private let publishedIndex = Atomic<UInt32>(0)
   /// Whether a session was given up whose end the lanes have not been told.
   private var isLeaving = false
-  /// Drops of sessions that have ended.
-  private var earlierDrops = CaptureDrops()
+  /// As ``drops()`` last said, those of sessions that have ended among them.
+  private var counted = CaptureDrops()
+  /// What libpcap said last of this session.
+  private var kernelReading: UInt32 = 0
+  private var interfaceDrops = InterfaceDropCounter()
 
   /// Opens the interface.
   ///
@@ -61,6 +64,7 @@ public final class CaptureInterface: PacketSource {
     (self.lanes, self.lane, self.clock) = (lanes, lane, clock)
     session = try lanes.take(lane)?.session
     publish(session)
+    _ = drops()
   }
 
   deinit { if session != nil || isLeaving { lanes.leave() } }
@@ -144,7 +148,9 @@ public final class CaptureInterface: PacketSource {
   }
 
   private func give(up session: CaptureSession) {
-    earlierDrops = drops()
+    _ = drops()
+    kernelReading = 0
+    interfaceDrops.beginAnew()
     self.session = nil
     isLeaving = true
   }
@@ -169,13 +175,14 @@ public final class CaptureInterface: PacketSource {
   }
 
   public func drops() -> CaptureDrops {
-    var drops = earlierDrops
     var statistics = pcap_stat()
-    if let session, unsafe pcap_stats(session.handle.pcap, &statistics) == 0 {
-      drops.kernel += UInt64(statistics.ps_drop)
-      // Those of the interface are told by each ring.
-      if lane == 0 { drops.interface += UInt64(statistics.ps_ifdrop) }
-    }
-    return drops
+    guard let session, unsafe pcap_stats(session.handle.pcap, &statistics) == 0 else { return counted }
+    // It has 32 bits, and wraps.
+    counted.kernel &+= UInt64(statistics.ps_drop &- kernelReading)
+    kernelReading = statistics.ps_drop
+    // The interface's are those of all its rings.
+    if lane == 0, session.ifIndex != 0 { interfaceDrops.read(ofInterface: session.ifIndex) }
+    counted.interface = interfaceDrops.total
+    return counted
   }
 }
