@@ -24,13 +24,16 @@ public final class MeteringClock: Sendable {
   public var shift: Int64 { shiftMilliseconds.load(ordering: .relaxed) }
 
   /// Looks whether the wall clock was set. Small differences are left alone: they are of the two readings.
-  public func adjust() {
-    let difference = Timestamp.wallClock().milliseconds - now.milliseconds
-    if abs(difference - shift) > 50 { shiftMilliseconds.store(difference, ordering: .relaxed) }
-  }
+  public func adjust() { _ = reading() }
 
-  /// The clock as one batch of packets reads it.
-  package func reading() -> LiveClock { LiveClock(now: now, shift: shift) }
+  /// The clock as one batch of packets reads it, which looks whether the wall clock was set.
+  package func reading() -> LiveClock {
+    let (now, known) = (now, shift)
+    let difference = Timestamp.wallClock().milliseconds - now.milliseconds
+    guard abs(difference - known) > 50 else { return LiveClock(now: now, shift: known) }
+    shiftMilliseconds.store(difference, ordering: .relaxed)
+    return LiveClock(now: now, shift: difference)
+  }
 }
 
 /// One reading of the ``MeteringClock``: what turns packets' stamps into the table's time.
@@ -38,12 +41,15 @@ package struct LiveClock {
   package let now: Timestamp
   let shift: Int64
 
-  /// A stamp farther than this from now was made by a clock that has been set since.
+  /// How long ago a stamp may be; older ones, and those of times to come, were made by a clock that has been set since.
   private static let plausible: Int64 = 10_000
+  /// The two clocks' readings differ by less.
+  private static let tolerance: Int64 = 100
 
   @inline(__always)
   package func time(ofStamp stamp: Timestamp) -> Timestamp {
     let time = stamp.advanced(byMilliseconds: -shift)
-    return (now.milliseconds &- time.milliseconds).magnitude > UInt64(Self.plausible) ? now : time
+    let age = now.milliseconds &- time.milliseconds
+    return age > Self.plausible || age < -Self.tolerance ? now : time
   }
 }
