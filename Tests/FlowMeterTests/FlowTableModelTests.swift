@@ -97,7 +97,7 @@ struct FlowTableModelTests {
       var expiration = FlowExpiration()
       expiration.activeTimeout = .seconds(Int.random(in: 1...100, using: &random))
       expiration.inactiveTimeout = .seconds(Int.random(in: 1...60, using: &random))
-      subject.table.setExpiration(expiration)
+      subject.table.setExpiration(expiration, at: Timestamp(milliseconds: now))
       (model.active, model.inactive) = (expiration.activeTimeout.milliseconds, expiration.inactiveTimeout.milliseconds)
     }
     records += subject.take(at: now, everything: true, bufferCapacity: 64)

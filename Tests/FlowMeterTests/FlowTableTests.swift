@@ -71,14 +71,28 @@ struct FlowTableTests {
     #expect(subject.take(at: 1_010_000).isEmpty)
     var expiration = FlowExpiration()
     expiration.inactiveTimeout = .seconds(5)
-    subject.table.setExpiration(expiration)
+    subject.table.setExpiration(expiration, at: Timestamp(milliseconds: 1_010_000))
     #expect(subject.take(at: 1_010_000).map(\.endReason) == [.idleTimeout])
     subject.add(Packets.udp, at: 1_020_000)
     expiration.inactiveTimeout = .seconds(3600)
     expiration.activeTimeout = .seconds(7200)
-    subject.table.setExpiration(expiration)
+    subject.table.setExpiration(expiration, at: Timestamp(milliseconds: 1_020_000))
     #expect(subject.take(at: 4_610_000).isEmpty)
     #expect(subject.take(at: 4_621_000).map(\.endReason) == [.idleTimeout])
+  }
+
+  @Test("long timeouts that become others are kept for each flow, however far apart their ends are")
+  func longTimeouts() throws {
+    var subject = try TableUnderTest(active: 3600, inactive: 3600)
+    let times = (1...19).map { Int64($0) * 90_000 }
+    for (port, time) in times.enumerated() { subject.add(Packets.udp(port: port), at: time) }
+    var expiration = FlowExpiration()
+    (expiration.activeTimeout, expiration.inactiveTimeout) = (.seconds(1800), .seconds(1800))
+    subject.table.setExpiration(expiration, at: Timestamp(milliseconds: 1_720_000))
+    for time in times {
+      #expect(subject.take(at: time + 1_799_000).isEmpty)
+      #expect(subject.take(at: time + 1_801_000).map(\.start.milliseconds) == [time])
+    }
   }
 
   /// A TCP segment with these control bits.
@@ -129,14 +143,12 @@ struct FlowTableTests {
     configuration.expiration.inactiveTimeout = .seconds(3600)
     var subject = try TableUnderTest(configuration)
     for port in 0..<300 {
-      var packet = Packets.udp
-      (packet[20], packet[21]) = (UInt8(port >> 8), UInt8(port & 0xff))
-      subject.addUnchecked(packet, at: 1000)
+      subject.addUnchecked(Packets.udp(port: port), at: 1000)
     }
     #expect(subject.take(at: 1000).count == 44)
     var shorter = FlowExpiration()
     (shorter.activeTimeout, shorter.inactiveTimeout) = (.seconds(3600), .seconds(5))
-    subject.table.setExpiration(shorter)
+    subject.table.setExpiration(shorter, at: Timestamp(milliseconds: 1000))
     #expect(subject.take(at: 2000).isEmpty)
     subject.add(Self.tcp(0x02), at: 2000)
     #expect(subject.take(at: 6500).count == 256)

@@ -123,7 +123,7 @@ struct FlowTableThreadsTests {
           var expiration = FlowExpiration()
           expiration.inactiveTimeout = .seconds(Int.random(in: 1...4, using: &random))
           expiration.activeTimeout = .seconds(Int.random(in: 2...10, using: &random))
-          table.setExpiration(expiration)
+          table.setExpiration(expiration, at: Timestamp(milliseconds: stage.clock.load(ordering: .relaxed)))
           table.forEachStripe { $0.assertInvariants() }
         }
       })

@@ -25,6 +25,13 @@ enum Packets {
     14 e9 00 35 00 08 00 00
     """)
 
+  /// The same from another port.
+  static func udp(port: Int) -> [UInt8] {
+    var packet = udp
+    (packet[20], packet[21]) = (UInt8(port >> 8 & 0xff), UInt8(port & 0xff))
+    return packet
+  }
+
   /// RFC 8200: 2001:db8::1 port 1000 to 2001:db8::2 port 2000, UDP, flow label 0xabcde, Traffic Class 0x2e << 2.
   static let udpIPv6 = octets(
     """

@@ -136,11 +136,11 @@ extension FlowStore {
   }
 
   /// Holds all Flows to other timeouts: they are looked at when ended ones are taken next, and put down anew.
-  mutating func setExpiration(_ expiration: FlowExpiration.Milliseconds) {
+  mutating func setExpiration(_ expiration: FlowExpiration.Milliseconds, at now: Timestamp) {
     _ = gatherAll()
     self.expiration = expiration
-    // All Flows are due, and say anew where time is: evictions may have moved it far ahead.
-    wheel = FlowWheel(horizonMilliseconds: expiration.horizon)
+    // All Flows are due, so that none says where time is; evictions may have moved that far ahead.
+    wheel = FlowWheel(horizonMilliseconds: expiration.horizon, from: now)
   }
 
   /// Looks at up to a group of due Flows. Their slots, then their index entries, are asked for before the first is

@@ -273,9 +273,11 @@ extension FlowTable {
 
   /// Holds all Flows, those that are active too, to other timeouts. Any thread; it takes a stripe's lock shortly, and the
   /// Flows are looked at when ended ones are taken next.
-  public func setExpiration(_ expiration: FlowExpiration) {
+  ///
+  /// - Parameter now: on the clock of the packets' times.
+  public func setExpiration(_ expiration: FlowExpiration, at now: Timestamp) {
     let expiration = FlowExpiration.Milliseconds(expiration)
-    for stripe in 0..<stripeCount { unsafe stripes[stripe].store.withLock { $0.setExpiration(expiration) } }
+    for stripe in 0..<stripeCount { unsafe stripes[stripe].store.withLock { $0.setExpiration(expiration, at: now) } }
   }
 
   /// What the table holds and did: the sum over the stripes, each at its own moment.

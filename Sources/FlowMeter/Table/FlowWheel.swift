@@ -21,7 +21,9 @@
   /// The earliest tick whose bucket has not been emptied; nil before the first Flow.
   private(set) var cursor: Int64?
 
-  init(horizonMilliseconds: Int64) {
+  /// - Parameter now: where time is; nil: the first Flow says so.
+  init(horizonMilliseconds: Int64, from now: Timestamp? = nil) {
+    cursor = now.map { Self.tick($0.milliseconds) }
     let wanted = Int(horizonMilliseconds >> Self.tickShift) + 3
     var count = 8
     while count < wanted, count < Self.mostBuckets { count *= 2 }

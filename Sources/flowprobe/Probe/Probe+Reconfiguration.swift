@@ -53,7 +53,7 @@ extension Probe {
       }
     }
     if keepsTable, next.table.expiration != now.configuration.table.expiration {
-      opened.table.setExpiration(next.table.expiration)
+      opened.table.setExpiration(next.table.expiration, at: clock.now)
     }
     opened.follower?.translations.setMemory(next.translations.memory)
     if !keepsTable || next.selection.aggregationUsage !== now.configuration.selection.aggregationUsage {
