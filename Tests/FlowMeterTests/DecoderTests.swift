@@ -195,6 +195,15 @@ struct DecoderTests {
     #expect(decode(packet).failure == .ipv4TotalLength)
   }
 
+  @Test("a merged IPv6 packet of more than 65535 octets counts the frame's, also without a jumbo payload option")
+  func mergedIPv6() {
+    var packet = Packets.udpIPv6
+    (packet[4], packet[5]) = (0, 0)
+    let seen = decode(packet, wireLength: 180_040)
+    #expect(seen.observation.octets == 180_040 && seen.observation.key.destinationPort == 2000)
+    #expect(decode(packet, wireLength: 65_575).observation.octets == 40)
+  }
+
   @Test(
     "a header that cannot be one is counted by its reason",
     arguments: [

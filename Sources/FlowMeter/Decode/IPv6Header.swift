@@ -56,6 +56,10 @@ enum IPv6Header {
 
     let nextHeader = IPProtocol(rawValue: bytes.octet(at: start + Offset.nextHeader))
     observation.key.protocol = nextHeader
+    if observation.octets == fixedLength, nextHeader != .hopByHop, wireLength - start - fixedLength > Int(UInt16.max) {
+      // Merged by the kernel (GRO) without a jumbo payload option, as of IPv4: the frame's length is the packet's.
+      observation.octets = UInt32(truncatingIfNeeded: wireLength - start)
+    }
     var payload: Int? = start + fixedLength
     switch nextHeader {
     case .tcp, .udp, .icmpv6: break
