@@ -66,19 +66,21 @@ extension ConntrackEvents {
   func continueCensus() {
     guard let census, census.completed == nil else { return }
     let moment = moment
-    var (isDone, isBroken) = (false, false)
+    var (isDone, isBroken, refusal) = (false, false, Int32(0))
     let result = table.state.withLock { ledger in
       census.socket.receive(most: Self.listingDatagrams) { bytes, message in
         if message.flags & UInt16(NLM_F_DUMP_INTR) != 0 { isBroken = true }
         if message.type == NetlinkMessage.done { isDone = true }
-        if message.type == NetlinkMessage.error { isBroken = true }
+        if message.type == NetlinkMessage.error { refusal = message.errorNumber(in: bytes) }
         guard ConntrackMessage.kind(message) == .new,
           let told = ConntrackMessage(bytes, attributes: Self.attributes(of: message))
         else { return }
         ledger.counted(told.connection, at: told.start, moment, &events)
       }
     }
-    if isBroken || (isDone && census.buckets != ConntrackSettings.buckets) {
+    if refusal != 0 {
+      fail(SystemError(code: refusal).description)
+    } else if isBroken || (isDone && census.buckets != ConntrackSettings.buckets) {
       fail("it changed meanwhile")
     } else if result < 0, result != -Int(EAGAIN), result != -Int(EINTR) {
       fail(SystemError(code: Int32(-result)).description)

@@ -40,9 +40,8 @@ struct KnownInterfaces {
       if isOfDump, Int32(message.flags) & NLM_F_DUMP_INTR != 0 { needsDump = true }
       switch message.type {
       case NetlinkMessage.done, NetlinkMessage.error:
-        // Both begin with an errno, negative; 0 is none.
         guard isOfDump, message.payload.count >= 4 else { continue }
-        endDump(Int32(bitPattern: datagram.nativeUInt32(at: message.payload.lowerBound)))
+        endDump(message.errorNumber(in: datagram))
       default:
         if let message = LinkMessage(message, in: datagram) { take(message) }
       }
@@ -67,7 +66,7 @@ struct KnownInterfaces {
     guard let dump else { return }
     self.dump = nil
     if result != 0 {
-      refusal = result == .min ? .max : -result
+      refusal = result
       needsDump = true
     } else if !needsDump {
       byIndex = byIndex.filter { dump.present.contains($0.key) }

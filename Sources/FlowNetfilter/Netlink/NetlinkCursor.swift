@@ -18,6 +18,11 @@ struct NetlinkMessage {
   static let done: UInt16 = 3
   /// NLMSG_ERROR: the answer to a request; an errno of 0 is the acknowledgement.
   static let error: UInt16 = 2
+
+  /// What a message of one of these two begins with: an errno; 0 is none.
+  func errorNumber(in bytes: RawSpan) -> Int32 {
+    payload.count < 4 ? 0 : 0 &- Int32(bitPattern: bytes.nativeUInt32(at: payload.lowerBound))
+  }
 }
 
 /// One attribute (struct nlattr), without its header.

@@ -61,10 +61,8 @@ struct NetlinkDump: ~Copyable {
         if Int32(message.flags) & NLM_F_DUMP_INTR != 0 { isWhole = false }
         switch message.type {
         case NetlinkMessage.done, NetlinkMessage.error:
-          // Both begin with an errno, negative; 0 is none.
-          let start = message.payload.lowerBound
-          let code = message.payload.count < 4 ? 0 : Int32(bitPattern: datagram.nativeUInt32(at: start))
-          guard code == 0 else { throw SystemError(code: -code) }
+          let code = message.errorNumber(in: datagram)
+          guard code == 0 else { throw SystemError(code: code) }
           return isWhole ? list : nil
         default:
           if let element = read(message, datagram) { list.append(element) }

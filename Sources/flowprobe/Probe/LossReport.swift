@@ -17,6 +17,17 @@ struct LossReport {
     var overruns: UInt64 = 0
     var droppedEvents: UInt64 = 0
     var overflowed: UInt64 = 0
+
+    /// Counters that were begun anew are known as far as they have come.
+    mutating func lower(to now: Losses) {
+      kernelDrops = min(kernelDrops, now.kernelDrops)
+      interfaceDrops = min(interfaceDrops, now.interfaceDrops)
+      evicted = min(evicted, now.evicted)
+      lostFlows = min(lostFlows, now.lostFlows)
+      overruns = min(overruns, now.overruns)
+      droppedEvents = min(droppedEvents, now.droppedEvents)
+      overflowed = min(overflowed, now.overflowed)
+    }
   }
 
   mutating func tell(_ parts: ProbeParts) {
@@ -32,6 +43,7 @@ struct LossReport {
     let followed = parts.follower?.translations.statistics ?? NATStatistics()
     (losses.overruns, losses.overflowed) = (followed.overruns, followed.overflowed)
     losses.droppedEvents = parts.follower?.events?.dropped ?? 0
+    known.lower(to: losses)
     let news = [
       (losses.kernelDrops.less(known.kernelDrops), "packets dropped by the kernel; \(LossAdvice.kernelDrops(parts))"),
       (losses.interfaceDrops.less(known.interfaceDrops), "packets dropped by an interface"),

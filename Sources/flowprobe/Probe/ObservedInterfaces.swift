@@ -14,9 +14,13 @@ struct ObservedInterfaces {
   private let observesAll: Bool
   private let rules: InterfaceIndexRules?
   private var knownIndexes: [UInt32] = []
-  /// Under which indexes the interfaces are exported that a rule is for; those that have gone keep theirs until another
-  /// has their own: Flows of theirs may still be active.
+  /// Under which indexes the interfaces are exported that a rule is for; those that have gone keep theirs until thousands
+  /// of others have come: Flows of theirs may still be active.
   private(set) var indexes: [UInt32: UInt32] = [:]
+  private var present: Set<UInt32> = []
+  /// Those that have gone, the first to go first.
+  private var gone: [UInt32] = []
+  private static let mostGone = 4096
   /// As ``refresh()`` found them last.
   private(set) var list: [ObservedInterface] = []
 
@@ -39,12 +43,21 @@ struct ObservedInterfaces {
     return list != before
   }
 
+  private mutating func follow(_ all: [NetworkInterface], _ rules: InterfaceIndexRules) {
+    let before = present
+    present = Set(all.map(\.index))
+    gone.removeAll { present.contains($0) }
+    gone += before.subtracting(present).filter { indexes[$0] != nil }
+    let tooMany = max(0, gone.count - Self.mostGone)
+    for index in gone.prefix(tooMany) { indexes[index] = nil }
+    gone.removeFirst(tooMany)
+    for interface in all { indexes[interface.index] = rules.index(of: interface.name) }
+  }
+
   private mutating func find() {
     knownIndexes = captures.map(\.ifIndex)
     let all = table.all
-    if let rules {
-      for interface in all { indexes[interface.index] = rules.index(of: interface.name) }
-    }
+    if let rules { follow(all, rules) }
     // By its index first: capture goes on under a new name.
     let observed = observesAll ? all : captures.compactMap { table[$0.ifIndex] ?? table.named($0.name) }
     list = observed.map { ObservedInterface($0, index: indexes[$0.index] ?? $0.index) }
