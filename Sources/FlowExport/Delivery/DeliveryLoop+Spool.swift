@@ -29,7 +29,7 @@ extension DeliveryLoop {
 
   /// Brings to disk what waits in memory alone, where that is too much or too long.
   func spoolIfNeeded() {
-    let now = Timestamp.monotonicClock()
+    let now = clock()
     // What is on disk too has to leave room for what comes.
     defer { if current.window.unspooledOctets == 0 { current.unload(to: room) } }
     guard current.window.unspooledOctets > 0, now >= nextSpooling else { return }
@@ -45,7 +45,7 @@ extension DeliveryLoop {
 
   /// Takes the spool over from another exporter that has left it by now: what that had is to be sent, too.
   func takeOverSpool() {
-    let now = Timestamp.monotonicClock()
+    let now = clock()
     guard spool == nil, configuration.spool != nil, now >= nextTakeOver else { return }
     nextTakeOver = now.advanced(byMilliseconds: Self.retryInterval)
     _ = openSpool(isQuiet: true)
@@ -75,7 +75,7 @@ extension DeliveryLoop {
   }
 
   private func noteSpoolTrouble(_ text: String) {
-    let now = Timestamp.monotonicClock()
+    let now = clock()
     nextSpooling = now.advanced(byMilliseconds: Self.retryInterval)
     spoolTrouble.note(text)
     delivery.count { state in
@@ -88,7 +88,7 @@ extension DeliveryLoop {
   private func put(_ message: QueuedMessage, isLoaded: Bool) -> SpoolSegment? {
     func lose(_ kind: ExportError.Kind) {
       guard !isLoaded else {
-        return nextSpooling = Timestamp.monotonicClock().advanced(byMilliseconds: Self.retryInterval)
+        return nextSpooling = clock().advanced(byMilliseconds: Self.retryInterval)
       }
       delivery.count { state in
         state.delivery.queued.remove(message.contents.totals)
@@ -100,7 +100,7 @@ extension DeliveryLoop {
       return nil
     }
     // A disk that has just refused is not asked again for each message.
-    guard Timestamp.monotonicClock() >= nextWriting else {
+    guard clock() >= nextWriting else {
       lose(.spool)
       return nil
     }
@@ -120,7 +120,7 @@ extension DeliveryLoop {
       }
       return segment
     } catch {
-      nextWriting = Timestamp.monotonicClock().advanced(byMilliseconds: Self.retryInterval)
+      nextWriting = clock().advanced(byMilliseconds: Self.retryInterval)
       noteSpoolTrouble(error.description)
       lose(.spool)
       return nil
@@ -136,7 +136,7 @@ extension DeliveryLoop {
 
   /// Brings segments of the stream that is sent to memory, while that is nearly empty.
   func loadSegments() {
-    while active.window.waitingOctets < configuration.queue / 4, Timestamp.monotonicClock() >= nextLoading,
+    while active.window.waitingOctets < configuration.queue / 4, clock() >= nextLoading,
       let spool, let segment = active.segments.first(where: { !$0.isLoaded })
     {
       do throws(SpoolError) {
@@ -149,7 +149,7 @@ extension DeliveryLoop {
         }
       } catch {
         guard !error.isOurs else {
-          nextLoading = Timestamp.monotonicClock().advanced(byMilliseconds: Self.retryInterval)
+          nextLoading = clock().advanced(byMilliseconds: Self.retryInterval)
           return noteSpoolTrouble(error.description)
         }
         tellOfSpool("'\(segment.name)' in its spool cannot be read: \(error.error)")
@@ -211,7 +211,7 @@ extension DeliveryLoop {
 
   /// Counts what earlier runs have left.
   func lookForEarlier() {
-    guard !hasLookedForEarlier, let spool, Timestamp.monotonicClock() >= nextLoading else { return }
+    guard !hasLookedForEarlier, let spool, clock() >= nextLoading else { return }
     hasLookedForEarlier = true
     var found = RecordTotals()
     do throws(SpoolError) {
@@ -227,7 +227,7 @@ extension DeliveryLoop {
       // Nothing is known of the rest: all of it is looked at again.
       earlier = []
       hasLookedForEarlier = false
-      nextLoading = Timestamp.monotonicClock().advanced(byMilliseconds: Self.retryInterval)
+      nextLoading = clock().advanced(byMilliseconds: Self.retryInterval)
       return noteSpoolTrouble(error.description)
     }
     delivery.count { state in

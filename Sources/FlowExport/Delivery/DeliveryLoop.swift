@@ -26,6 +26,8 @@ final class DeliveryLoop {
   var nextTakeOver = Timestamp(milliseconds: 0)
   /// Since when there is no connection.
   var unconnectedSince = Timestamp.monotonicClock()
+  /// The time; a test has one of its own.
+  var clock: () -> Timestamp = { .monotonicClock() }
   var spoolTrouble = TroubleReport()
 
   private let path: CollectorAttempts
@@ -56,23 +58,26 @@ final class DeliveryLoop {
   }
 
   func run() {
-    repeat {
-      takeOverSpool()
-      lookForEarlier()
-      takeInbox()
-      keepUpSpool()
-      do throws(StreamFailure) {
-        try connect()
-        try exchange()
-      } catch {
-        breakOff(error)
-      }
-      tell()
-    } while goesOn() && wait()
+    repeat { round() } while goesOn() && wait()
     conclude()
     connection = nil
     spool = nil
     delivery.end()
+  }
+
+  /// Does what can be done without waiting.
+  func round() {
+    takeOverSpool()
+    lookForEarlier()
+    takeInbox()
+    keepUpSpool()
+    do throws(StreamFailure) {
+      try connect()
+      try exchange()
+    } catch {
+      breakOff(error)
+    }
+    tell()
   }
 
   // MARK: The connection
@@ -84,7 +89,7 @@ final class DeliveryLoop {
 
   /// Begins a connection, or goes on with one that is beginning.
   private func connect() throws(StreamFailure) {
-    let now = Timestamp.monotonicClock()
+    let now = clock()
     guard let connection else {
       if now < nextAttempt {
         guard path.hasMoved else { return }
@@ -119,7 +124,7 @@ final class DeliveryLoop {
   /// Sends, and takes note of acknowledgements.
   private func exchange() throws(StreamFailure) {
     guard let connection, connection.isOpen else { return }
-    let now = Timestamp.monotonicClock()
+    let now = clock()
     if try connection.takeWords() { connection.end(at: now) }
     if path.hasMoved(from: connection.remote), !connection.isEnding {
       tellOfMove()
@@ -182,12 +187,11 @@ final class DeliveryLoop {
 
   /// - Parameter reason: nil where it ended in order.
   private func close(reason: String?, mayLackAcknowledged: Bool) {
-    let now = Timestamp.monotonicClock()
+    let now = clock()
     if let connection, connection.isOpen { noteAcknowledged(connection, at: now) }
     let lasted = connection?.age(at: now) ?? 0
     let isOurs = reason == nil && connection?.isOurEnd ?? false
     connection = nil
-    active.release(before: now.advanced(byMilliseconds: -Self.keeping), room: .max)
     let again = active.rewind(withKept: mayLackAcknowledged)
     delivery.count {
       $0.delivery.resentMessages += UInt64(again)
@@ -211,7 +215,7 @@ final class DeliveryLoop {
   }
 
   private func tell() {
-    if let (reason, times) = trouble.take(at: .monotonicClock()) {
+    if let (reason, times) = trouble.take(at: clock()) {
       delivery.count { $0.note(.cannotSend(destination: delivery.destination, reason: reason, times: times)) }
     }
   }
@@ -234,7 +238,7 @@ final class DeliveryLoop {
     // Without a connection what can wait on disk does.
     let canWait = spool != nil && !isConnected
     guard !isDelivered, !canWait else { return false }
-    return Timestamp.monotonicClock() < finish.until || waitsForSpool(finish)
+    return clock() < finish.until || waitsForSpool(finish)
   }
 
   /// Whether what waits is to go to a spool that another exporter is about to leave; for a while, once.
@@ -247,7 +251,7 @@ final class DeliveryLoop {
   }
 
   private func wait() -> Bool {
-    let now = Timestamp.monotonicClock()
+    let now = clock()
     var entries = [pollfd(fd: delivery.wake.descriptor, events: Int16(POLLIN), revents: 0)]
     var timeout: Int64 = 1000
     if let connection {
@@ -268,7 +272,7 @@ final class DeliveryLoop {
   /// What was not delivered goes to the spool, or is lost.
   private func conclude() {
     if let connection, connection.isOpen {
-      noteAcknowledged(connection, at: .monotonicClock())
+      noteAcknowledged(connection, at: clock())
       connection.endSending()
     }
     concludeSpool()

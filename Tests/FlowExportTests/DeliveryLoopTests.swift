@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import Testing
+
+@testable import FlowExport
+@testable import FlowMeter
+
+/// The loop of a delivery, whose rounds a test makes, with a clock that the test moves.
+private final class LoopScene {
+  let delivery: Delivery
+  let loop: DeliveryLoop
+  private var ahead: Int64 = 0
+
+  init(_ text: String, _ spool: Spool? = nil) throws {
+    let destination = try ExportDestination(text)
+    delivery = Delivery(destination)
+    let attempts = CollectorAttempts(try #require(destination.target.address), nil, number: 0, ownSessions: nil)
+    loop = DeliveryLoop(delivery, attempts, spool)
+    loop.clock = { [unowned self] in Timestamp.monotonicClock().advanced(byMilliseconds: ahead) }
+  }
+
+  func advance(seconds: Int64) { ahead += seconds * 1000 }
+
+  func take(_ messages: [QueuedMessage]) { delivery.take(messages, ExportStatistics()) }
+
+  /// Makes rounds until it is so, ten seconds at most. False where it has not come to that.
+  func round(until isSo: (ExportStatistics) -> Bool) -> Bool {
+    for _ in 0..<5000 {
+      loop.round()
+      if isSo(delivery.statistics) { return true }
+      usleep(2000)
+    }
+    return false
+  }
+
+  /// Makes rounds until nothing more is acknowledged.
+  func roundUntilStuck() {
+    var (known, times) = (UInt64(0), 0)
+    _ = round {
+      times = $0.sent.flows == known ? times + 1 : 0
+      known = $0.sent.flows
+      return known > 0 && times > 200
+    }
+  }
+}
+
+@Suite("The loop of a delivery")
+struct DeliveryLoopTests {
+  @Test("what a Collector had not read when its connection was reset comes again, however long ago it was acknowledged")
+  func resetAfterLong() throws {
+    let receiver = try #require(StreamReceiver(buffer: 32_768))
+    let scene = try LoopScene("tcp://127.0.0.1:\(receiver.address.port)?sndbuf=4096")
+    scene.take([HandMessage.template] + (0..<200).map { _ in HandMessage.data(150) })
+    scene.loop.round()
+    let first = try #require(receiver.accept())
+    scene.roundUntilStuck()
+    let sent = scene.delivery.statistics.sent.flows
+    #expect(sent > 0 && sent < 30_000)
+    scene.advance(seconds: 30)
+    #expect(scene.round { $0.isConnected })
+    first.end()
+    #expect(scene.round { !$0.isConnected })
+    scene.advance(seconds: 1)
+    scene.loop.round()
+    let second = try #require(receiver.accept())
+    #expect(
+      scene.round {
+        second.read(within: 0)
+        return $0.sent.flows == 30_000
+      })
+    second.read()
+    #expect(second.collector.flows == 30_000)
+  }
+}
