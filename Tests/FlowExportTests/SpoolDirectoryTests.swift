@@ -165,6 +165,47 @@ struct SpoolDirectoryTests {
     #expect((spool.octets, segment.octets) == (56, 56))
   }
 
+  /// What ``Spool/keepUp()`` tells; empty where all is well.
+  private func told(_ spool: Spool) -> String {
+    do throws(SpoolError) { try spool.keepUp() } catch { return error.description }
+    return ""
+  }
+
+  @Test(
+    "a file that cannot be removed or put aside stays counted, is told of, and goes once it can",
+    arguments: [false, true])
+  func stuck(isDamaged: Bool) throws {
+    let spool = try open()
+    let segment = try spool.append(message, isLoaded: true) { [] }.segment
+    spool.endSegment()
+    // Nobody can remove a directory as if it were a file, or rename a file to it.
+    let place = isDamaged ? segment.name + ".damaged" : segment.name
+    if !isDamaged { directory.remove(place) }
+    unsafe mkdir("\(directory.path)/\(place)", 0o700)
+    if isDamaged { spool.putAside(segment) } else { spool.remove(segment) }
+    #expect(spool.octets == 28)
+    #expect(
+      told(spool) == "cannot remove from spool '\(directory.path)' what was sent: is a directory; let it be written to,"
+        + " or the next start sends that again")
+    #expect(told(spool) == "")
+    unsafe rmdir("\(directory.path)/\(place)")
+    if !isDamaged { directory.write(record, to: segment.name) }
+    usleep(1_100_000)
+    #expect(told(spool) == "")
+    #expect(directory.names == (isDamaged ? [place] : []))
+    #expect(spool.octets == 0)
+  }
+
+  @Test("a file that is gone already is removed")
+  func gone() throws {
+    let spool = try open()
+    let segment = try spool.append(message, isLoaded: true) { [] }.segment
+    directory.remove(segment.name)
+    spool.remove(segment)
+    #expect(spool.octets == 0)
+    #expect(told(spool) == "")
+  }
+
   @Test("what was to take a file's place when the machine stopped goes at the next start, and nobody else's does")
   func temporary() throws {
     for name in [".00000000000000aa-000000001.ipfix", ".x.ipfix", "00000000000000aa-000000001.ipfix"] {

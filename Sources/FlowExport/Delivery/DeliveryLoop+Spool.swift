@@ -51,13 +51,16 @@ extension DeliveryLoop {
     _ = openSpool(isQuiet: true)
   }
 
-  /// Brings what was written to the disk where that is due.
+  /// Brings what was written to the disk where that is due, and removes what could not be removed before.
   func keepUpSpool() {
+    guard let spool else { return }
+    let octets = spool.octets
     do throws(SpoolError) {
-      try spool?.keepUp()
+      try spool.keepUp()
     } catch {
       noteSpoolTrouble(error.description)
     }
+    if spool.octets != octets { countSpoolOctets() }
   }
 
   /// Whether there is a spool: where it was taken, it may be free by now.

@@ -30,8 +30,10 @@ internal import Glibc
   private var unsyncedSince: Timestamp?
   /// Whether files were made whose names are not on the disk.
   private var hasNewNames = false
-  /// What of that could not be brought there, since the last ``keepUp()``.
-  private var syncError: SpoolError?
+  /// Files whose messages nobody needs any more, and that could not be removed.
+  private var stuck = StuckFiles()
+  /// What went wrong with the disk since the last ``keepUp()``, but for writing.
+  private var upkeepError: SpoolError?
 
   /// Octets of a file that is read at most, for its name may be given to anything. A segment has 4 MiB and its templates.
   private static let longestSegment = 64 << 20
@@ -57,9 +59,9 @@ internal import Glibc
       throw SpoolError(directory, error)
     }
     descriptor = opened
-    let found: Names
+    let found: SpoolNames
     do throws(SystemError) {
-      found = try Self.names(in: opened)
+      found = try SpoolNames(in: opened)
     } catch {
       close(opened)
       throw SpoolError(directory, error)
@@ -87,58 +89,12 @@ internal import Glibc
 
   deinit {
     endSegment()
+    retryRemoval()
     close(descriptor)
-  }
-
-  /// What there is in a directory.
-  private struct Names {
-    /// In their order.
-    var segments: [String] = []
-    /// Of files that were to take a segment's place.
-    var temporary: [String] = []
-    /// How many others look as if they were segments'.
-    var others = 0
-
-    mutating func add(_ name: String) {
-      if name.first == "." {
-        if SpoolSegment.run(ofName: String(name.dropFirst())) != nil { temporary.append(name) }
-      } else if SpoolSegment.run(ofName: name) != nil {
-        segments.append(name)
-      } else if name.hasSuffix(SpoolSegment.suffix) {
-        others += 1
-      }
-    }
   }
 
   /// What a file is called that is to take a segment's place.
   private static func temporary(_ name: String) -> String { "." + name }
-
-  private static func names(in directory: Int32) throws(SystemError) -> Names {
-    // A descriptor of its own: who reads a directory moves its place in it.
-    let copy = unsafe openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard copy >= 0 else { throw .last }
-    guard let stream = unsafe fdopendir(copy) else {
-      let error = SystemError.last
-      close(copy)
-      throw error
-    }
-    defer { unsafe closedir(stream) }
-    var names = Names()
-    while true {
-      // Only by it the end and an error are two things.
-      errno = 0
-      guard let entry = unsafe readdir(stream) else {
-        guard errno == 0 else { throw .last }
-        break
-      }
-      let name = unsafe withUnsafePointer(to: entry.pointee.d_name) {
-        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-      }
-      names.add(name)
-    }
-    names.segments.sort()
-    return names
-  }
 
   // MARK: Earlier runs
 
@@ -156,7 +112,7 @@ internal import Glibc
   /// Which of these can be read is found out now.
   ///
   /// - Throws: where it is this process that lacks something: what is there would wait for the next run, unseen.
-  private func takeNote(of names: Names) throws(SpoolError) {
+  private func takeNote(of names: SpoolNames) throws(SpoolError) {
     var others = names.others
     for name in names.segments {
       do throws(SystemError) {
@@ -219,14 +175,19 @@ internal import Glibc
       close(open.file)
       (self.open, unsyncedSince) = (nil, nil)
     }
-    unsafe unlinkat(descriptor, segment.name, 0)
-    octets -= segment.octets
+    takeAway(segment)
   }
 
   /// Puts a file aside that nobody can read: it stays for whoever wants to look into it.
-  func putAside(_ segment: SpoolSegment) {
-    unsafe renameat(descriptor, segment.name, descriptor, segment.name + Self.damagedSuffix)
-    octets -= segment.octets
+  func putAside(_ segment: SpoolSegment) { takeAway(segment, to: segment.name + Self.damagedSuffix) }
+
+  /// A file that stays has its octets counted, until it can be taken away.
+  private func takeAway(_ segment: SpoolSegment, to name: String? = nil) {
+    do throws(SystemError) {
+      octets -= try stuck.takeAway((segment.name, name, segment.octets), in: descriptor)
+    } catch {
+      upkeepError = SpoolError(directory, error, isOfRemoval: true)
+    }
   }
 
   // MARK: Writing
@@ -301,12 +262,12 @@ internal import Glibc
 
   private func bringToDisk(_ file: Int32, _ call: (Int32) -> Int32) {
     guard unsyncedSince != nil else { return }
-    if call(file) != 0 || hasNewNames && fsync(descriptor) != 0 { syncError = SpoolError(directory, .last) }
+    if call(file) != 0 || hasNewNames && fsync(descriptor) != 0 { upkeepError = SpoolError(directory, .last) }
     // To ask again is to be told that all is well; what is not can be read until the machine stops.
     (unsyncedSince, hasNewNames) = (nil, false)
   }
 
-  /// Brings what was written to the disk where that is due.
+  /// Brings what was written to the disk where that is due, and tries again to remove what could not be removed.
   ///
   /// - Throws: what went wrong with that since the last call.
   func keepUp() throws(SpoolError) {
@@ -315,8 +276,15 @@ internal import Glibc
     {
       bringToDisk(open.file, fdatasync)
     }
-    defer { syncError = nil }
-    if let syncError { throw syncError }
+    if stuck.isDue(at: .monotonicClock()) { retryRemoval() }
+    defer { upkeepError = nil }
+    if let upkeepError { throw upkeepError }
+  }
+
+  private func retryRemoval() {
+    let (gone, error) = stuck.retry(in: descriptor)
+    octets -= gone
+    if let error { upkeepError = SpoolError(directory, error, isOfRemoval: true) }
   }
 
   /// Puts these messages in the place of a segment's.
@@ -365,7 +333,7 @@ internal import Glibc
     guard opened >= 0 else { throw .last }
     defer { close(opened) }
     guard fchown(opened, user, group) == 0 else { throw .last }
-    for name in try names(in: opened).segments {
+    for name in try SpoolNames(in: opened).segments {
       unsafe fchownat(opened, name, user, group, Int32(AT_SYMLINK_NOFOLLOW))
     }
   }
