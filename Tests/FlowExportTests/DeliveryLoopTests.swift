@@ -72,4 +72,34 @@ struct DeliveryLoopTests {
     second.read()
     #expect(second.collector.flows == 30_000)
   }
+
+  @Test("a reset brings back what was not read, also of a connection that was to make way for an earlier run")
+  func resetBehindOurEnd() throws {
+    let receiver = try #require(StreamReceiver(buffer: 32_768))
+    let directory = TemporaryDirectory()
+    var other: Spool? = try Spool(directory.path, capacity: 1 << 20, segmentSize: 1 << 16, .never)
+    _ = try other?.append(HandMessage.data(5), isLoaded: false) { [HandMessage.template] }
+    let scene = try LoopScene("tcp://127.0.0.1:\(receiver.address.port)?sndbuf=4096&spool=\(directory.path)")
+    scene.take([HandMessage.template] + (0..<200).map { _ in HandMessage.data(150) })
+    scene.loop.round()
+    let first = try #require(receiver.accept())
+    scene.roundUntilStuck()
+    other = nil
+    scene.advance(seconds: 2)
+    #expect(scene.round { $0.delivery?.spool?.found.flows.flows == 5 })
+    #expect(scene.round { $0.isConnected })
+    first.end()
+    #expect(scene.round { !$0.isConnected })
+    scene.advance(seconds: 1)
+    scene.loop.round()
+    var last = try #require(receiver.accept())
+    #expect(
+      scene.round {
+        last.read(within: 0)
+        if last.isAtEnd, last.collector.flows == 5, let next = receiver.accept() { last = next }
+        return $0.sent.flows == 30_005
+      })
+    last.read()
+    #expect(last.collector.flows == 30_000)
+  }
 }

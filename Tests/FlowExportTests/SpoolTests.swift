@@ -91,6 +91,71 @@ struct SpoolTests {
     #expect(scene.events.contains { $0.contains("3000 flows of an earlier run wait in its spool") })
   }
 
+  @Test("what a reset has promised to send again waits for the next start where the end comes first, in order")
+  func promised() throws {
+    let spool = TemporaryDirectory()
+    let receiver = try #require(StreamReceiver())
+    let text = "tcp://127.0.0.1:\(receiver.address.port)?queue=262144&spool=\(spool.path)"
+    do {
+      let scene = try DeliveryScene(text)
+      scene.pass(1500)
+      let connection = try #require(receiver.accept())
+      #expect(scene.wait { $0.sent.flows == 1500 })
+      receiver.stop()
+      connection.end()
+      #expect(scene.wait { !$0.isConnected })
+      scene.pass(100)
+      let began = ContinuousClock.now
+      scene.exporter.finish(within: 5000)
+      #expect(began.duration(to: .now) < .seconds(2))
+      #expect(scene.exporter.statistics.sent.flows == 1500)
+      #expect(scene.exporter.statistics.delivery?.spool?.waiting.flows.flows == 100)
+      #expect(scene.isBalanced)
+    }
+    #expect(spool.names.count > 2)
+    #expect(WireCollector(spool.names.flatMap(spool.messages)).flows == 1600)
+    let again = try #require(StreamReceiver(port: receiver.address.port))
+    let scene = try DeliveryScene(text)
+    scene.pass()
+    let connection = try #require(again.accept())
+    connection.read(until: { _ in connection.isAtEnd })
+    #expect(connection.collector.problems == [])
+    #expect(connection.collector.flows == 1600)
+    #expect(scene.wait { $0.sent.flows == 1600 })
+    #expect(scene.exporter.statistics.delivery?.spool?.found.flows.flows == 1600)
+    #expect(scene.isBalanced)
+  }
+
+  @Test("what is kept ahead of other files is found ahead of them, however often that was done")
+  func ahead() throws {
+    let directory = TemporaryDirectory()
+    func open() throws -> Spool { try Spool(directory.path, capacity: 4000, segmentSize: 200, .never) }
+    func numbered(_ numbers: Range<UInt32>) -> [QueuedMessage] {
+      numbers.map {
+        var message = HandMessage.data(10)
+        message.sequence = $0
+        return message
+      }
+    }
+    do {
+      let spool = try open()
+      for message in numbered(100..<110) { _ = try spool.append(message, isLoaded: false) { [HandMessage.template] } }
+    }
+    for start in [90, 80, 70] as [UInt32] {
+      let spool = try open()
+      let first = try #require(spool.findEarlier().first?.first)
+      try spool.keep(numbered(start..<start + 10), ahead: first, run: first.run) { _ in [HandMessage.template] }
+    }
+    let spool = try open()
+    #expect(spool.octets <= 4200)
+    let runs = spool.findEarlier()
+    #expect(runs.count == 1)
+    let found = try runs[0].flatMap { try spool.read($0).messages }.filter { $0.contents.role == .data }
+    // The newest, where there is no room for all.
+    #expect(found.map(\.sequence) == Array(110 - UInt32(found.count)..<110))
+    #expect(found.count > 25)
+  }
+
   @Test("what was torn is cut off and told; what is no file of messages is put aside")
   func torn() throws {
     let spool = TemporaryDirectory()

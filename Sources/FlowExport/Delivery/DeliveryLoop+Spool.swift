@@ -108,10 +108,7 @@ extension DeliveryLoop {
       return nil
     }
     do throws(SpoolError) {
-      let wall = UInt32(truncatingIfNeeded: Timestamp.wallClock().milliseconds / 1000)
-      let (segment, isNew) = try spool.append(message, isLoaded: isLoaded) {
-        current.announced.templates(sequence: message.sequence, at: wall)
-      }
+      let (segment, isNew) = try spool.append(message, isLoaded: isLoaded) { beginning(of: current, before: message) }
       if isNew { current.segments.append(segment) }
       if isLoaded { segment.waiting += 1 }
       let octets = spool.octets
@@ -219,7 +216,7 @@ extension DeliveryLoop {
     var found = RecordTotals()
     do throws(SpoolError) {
       for run in spool.findEarlier() {
-        let stream = OutgoingStream(limit: limit)
+        let stream = OutgoingStream(run: run.first?.run, limit: limit)
         for segment in run where try find(segment, in: spool) {
           stream.segments.append(segment)
           found.add(segment.records)
@@ -259,16 +256,12 @@ extension DeliveryLoop {
     }
     guard let spool else { return }
     for stream in earlier + [current] {
-      guard let first = stream.segments.first, first.isLoaded else { continue }
-      var messages = stream.announced.templates(sequence: 0, at: 0)
-      let templates = messages.count
-      stream.window.forEachWaiting { if $0.segment === first { messages.append($0.message) } }
-      guard messages.count > templates else { continue }
-      let wall = UInt32(truncatingIfNeeded: Timestamp.wallClock().milliseconds / 1000)
-      messages.replaceSubrange(
-        ..<templates, with: stream.announced.templates(sequence: messages[templates].sequence, at: wall))
       do throws(SpoolError) {
-        try spool.replace(first, by: messages)
+        try shorten(stream, in: spool)
+        // They are counted as sent here, and as found by who sends them once more.
+        try spool.keep(stream.window.again, ahead: stream.segments.first, run: stream.run) {
+          beginning(of: stream, before: $0)
+        }
       } catch {
         noteSpoolTrouble(error.description)
       }
@@ -276,5 +269,20 @@ extension DeliveryLoop {
     spool.endSegment()
     keepUpSpool()
     countSpoolOctets()
+  }
+
+  /// Takes out of the first segment what was delivered.
+  private func shorten(_ stream: OutgoingStream, in spool: Spool) throws(SpoolError) {
+    guard let first = stream.segments.first, first.isLoaded else { return }
+    var messages: [QueuedMessage] = []
+    stream.window.forEachWaiting { if $0.segment === first { messages.append($0.message) } }
+    guard let next = messages.first else { return }
+    try spool.replace(first, by: beginning(of: stream, before: next) + messages)
+  }
+
+  /// What a file of the stream begins with, ahead of a message.
+  private func beginning(of stream: OutgoingStream, before message: QueuedMessage) -> [QueuedMessage] {
+    let wall = UInt32(truncatingIfNeeded: Timestamp.wallClock().milliseconds / 1000)
+    return stream.announced.templates(sequence: message.sequence, at: wall)
   }
 }

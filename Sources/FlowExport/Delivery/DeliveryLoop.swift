@@ -182,7 +182,7 @@ final class DeliveryLoop {
       delivery.count { $0.counted.failedAttempts += 1 }
       return close(reason: failure.reason, mayLackAcknowledged: false)
     }
-    close(reason: failure.reason, mayLackAcknowledged: failure.mayLackAcknowledged && !connection.isEnding)
+    close(reason: failure.reason, mayLackAcknowledged: failure.mayLackAcknowledged && !connection.hasPeerEnded)
   }
 
   /// - Parameter reason: nil where it ended in order.

@@ -5,6 +5,8 @@ internal import FlowMeter
 /// What waits for a Collector and shares its templates, in the order in which it goes: first what is in memory, then the
 /// segments of the spool that are on disk alone. Not thread-safe.
 final class OutgoingStream {
+  /// Which run's it is; nil: this one's.
+  let run: String?
   var window = SendWindow()
   /// The segments, the oldest first: those whose messages are in memory too, then the others.
   var segments: [SpoolSegment] = []
@@ -18,12 +20,13 @@ final class OutgoingStream {
   private(set) var nextSequence: UInt32 = 0
 
   /// - Parameter limit: octets of a message at most.
-  init(limit: Int) {
+  init(run: String? = nil, limit: Int) {
+    self.run = run
     prelude = SessionPrelude(limit: limit)
     (announced, entered) = (prelude, prelude)
   }
 
-  /// Whether everything was acknowledged.
+  /// Whether everything was acknowledged, and nothing is to be sent once more.
   var isDelivered: Bool { window.isDelivered && segments.isEmpty }
 
   /// Whether a part is on disk alone: what is newer must go there too.

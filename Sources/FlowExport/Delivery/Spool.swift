@@ -199,35 +199,72 @@ internal import Glibc
   ///
   /// - Parameters:
   ///   - isLoaded: whether it is in memory too.
-  ///   - templates: what a new segment begins with.
+  ///   - beginning: what a new segment begins with.
   /// - Returns: the segment, and whether it is a new one.
   func append(
-    _ message: QueuedMessage, isLoaded: Bool, _ templates: () -> [QueuedMessage]
+    _ message: QueuedMessage, isLoaded: Bool, _ beginning: () -> [QueuedMessage]
   ) throws(SpoolError) -> (segment: SpoolSegment, isNew: Bool) {
-    if let open, open.segment.isLoaded == isLoaded, open.segment.octets + message.octets.count <= segmentSize {
-      try write(message.octets, open)
-      noteUnsynced()
-      open.segment.note(message.contents)
-      return (open.segment, false)
+    if let open, open.segment.isLoaded == isLoaded, try appendToOpen(message) { return (open.segment, false) }
+    number += 1
+    let segment = SpoolSegment(name: SpoolSegment.name(run: run, number: number), run: run, isLoaded: isLoaded)
+    try begin(segment, beginning(), message)
+    return (segment, true)
+  }
+
+  /// Writes messages to files whose names are ahead of a segment's: the newest, as many as there is room for.
+  ///
+  /// - Parameters:
+  ///   - first: nil where nothing is left of the run.
+  ///   - run: the run; nil: this one.
+  ///   - beginning: what a file begins with, ahead of a message.
+  func keep(
+    _ messages: [QueuedMessage], ahead first: SpoolSegment?, run: String?,
+    _ beginning: (QueuedMessage) -> [QueuedMessage]
+  ) throws(SpoolError) {
+    endSegment()
+    var (number, room) = (0, capacity - octets)
+    let start = messages.lastIndex { message in
+      room -= message.octets.count
+      return room < 0
+    }
+    for message in messages[(start.map { $0 + 1 } ?? 0)...] {
+      if try appendToOpen(message) { continue }
+      number += 1
+      let run = run ?? self.run
+      let name = SpoolSegment.name(run: run, number: number, ahead: first)
+      try begin(SpoolSegment(name: name, run: run, isLoaded: false), beginning(message), message)
     }
     endSegment()
-    number += 1
-    let name = SpoolSegment.name(run: run, number: number)
+  }
+
+  /// False where the message has no room in the segment that is written to.
+  private func appendToOpen(_ message: QueuedMessage) throws(SpoolError) -> Bool {
+    guard let open, open.segment.octets + message.octets.count <= segmentSize else { return false }
+    try write(message.octets, open)
+    noteUnsynced()
+    open.segment.note(message.contents)
+    return true
+  }
+
+  /// Begins a segment, which is written to then.
+  private func begin(
+    _ segment: SpoolSegment, _ beginning: [QueuedMessage], _ message: QueuedMessage
+  ) throws(SpoolError) {
+    endSegment()
+    let name = segment.name
     let file = unsafe openat(descriptor, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw SpoolError(directory, .last) }
-    let made = (segment: SpoolSegment(name: name, run: run, isLoaded: isLoaded), file: file)
     do throws(SpoolError) {
-      try write(templates().flatMap(\.octets) + message.octets, made)
+      try write(beginning.flatMap(\.octets) + message.octets, (segment, file))
     } catch {
       close(file)
       unsafe unlinkat(descriptor, name, 0)
       throw error
     }
-    open = made
+    open = (segment, file)
     hasNewNames = true
     noteUnsynced()
-    made.segment.note(message.contents)
-    return (made.segment, true)
+    segment.note(message.contents)
   }
 
   /// All or nothing: where the disk is full in the midst of a message, its beginning is taken back.
@@ -310,31 +347,5 @@ internal import Glibc
     if sync != .never { _ = fsync(descriptor) }
     octets -= segment.octets
     segment.octets = next.octets
-  }
-
-  /// Whether a directory could be taken now. Makes nothing; one that is not there is made at the start.
-  static func tryOut(_ directory: String) throws(SpoolError) {
-    let opened = unsafe Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard opened >= 0 else {
-      let error = SystemError.last
-      let parent = String(directory[..<(directory.lastIndex(of: "/") ?? directory.startIndex)])
-      if error.code == ENOENT, unsafe access(parent.isEmpty ? "/" : parent, W_OK | X_OK) == 0 { return }
-      throw SpoolError(directory, error)
-    }
-    defer { close(opened) }
-    guard flock(opened, LOCK_EX | LOCK_NB) == 0, unsafe faccessat(opened, ".", W_OK | X_OK, 0) == 0 else {
-      throw SpoolError(directory, .last)
-    }
-  }
-
-  /// Makes the directory and what is in it another user's, who is to write to it.
-  static func hand(_ directory: String, user: UInt32, group: UInt32) throws(SystemError) {
-    let opened = unsafe Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard opened >= 0 else { throw .last }
-    defer { close(opened) }
-    guard fchown(opened, user, group) == 0 else { throw .last }
-    for name in try SpoolNames(in: opened).segments {
-      unsafe fchownat(opened, name, user, group, Int32(AT_SYMLINK_NOFOLLOW))
-    }
   }
 }

@@ -35,6 +35,13 @@ final class SpoolSegment {
 
   static func name(run: String, number: Int) -> String { run + "-" + padded(String(number), 9) + suffix }
 
+  /// A name whose order is ahead of another segment's of the run, or of all numbers where there is none: as many zeros as
+  /// that has digits stand before its number.
+  static func name(run: String, number: Int, ahead first: SpoolSegment?) -> String {
+    let digits = first.map { $0.name.utf8.count - run.utf8.count - 1 - suffix.utf8.count } ?? 9
+    return run + "-" + padded(String(number), digits + 9) + suffix
+  }
+
   /// The run that a name tells; nil where it is none of a segment's.
   static func run(ofName name: String) -> UInt64? {
     let (octets, end) = (Array(name.utf8), Array(suffix.utf8))
