@@ -49,8 +49,8 @@ private final class LoopScene {
 struct DeliveryLoopTests {
   @Test("what a Collector had not read when its connection was reset comes again, however long ago it was acknowledged")
   func resetAfterLong() throws {
-    let receiver = try #require(StreamReceiver(buffer: 32_768))
-    let scene = try LoopScene("tcp://127.0.0.1:\(receiver.address.port)?sndbuf=4096")
+    let receiver = try #require(StreamReceiver(buffer: 65_536))
+    let scene = try LoopScene("tcp://127.0.0.1:\(receiver.address.port)?sndbuf=16384")
     scene.take([HandMessage.template] + (0..<200).map { _ in HandMessage.data(150) })
     scene.loop.round()
     let first = try #require(receiver.accept())
@@ -75,11 +75,11 @@ struct DeliveryLoopTests {
 
   @Test("a reset brings back what was not read, also of a connection that was to make way for an earlier run")
   func resetBehindOurEnd() throws {
-    let receiver = try #require(StreamReceiver(buffer: 32_768))
+    let receiver = try #require(StreamReceiver(buffer: 65_536))
     let directory = TemporaryDirectory()
     var other: Spool? = try Spool(directory.path, capacity: 1 << 20, segmentSize: 1 << 16, .never)
     _ = try other?.append(HandMessage.data(5), isLoaded: false) { [HandMessage.template] }
-    let scene = try LoopScene("tcp://127.0.0.1:\(receiver.address.port)?sndbuf=4096&spool=\(directory.path)")
+    let scene = try LoopScene("tcp://127.0.0.1:\(receiver.address.port)?sndbuf=16384&spool=\(directory.path)")
     scene.take([HandMessage.template] + (0..<200).map { _ in HandMessage.data(150) })
     scene.loop.round()
     let first = try #require(receiver.accept())
@@ -96,7 +96,7 @@ struct DeliveryLoopTests {
     #expect(
       scene.round {
         last.read(within: 0)
-        if last.isAtEnd, last.collector.flows == 5, let next = receiver.accept() { last = next }
+        if last.isAtEnd, last.collector.flows == 5, let next = receiver.accept(within: 0) { last = next }
         return $0.sent.flows == 30_005
       })
     last.read()
