@@ -73,6 +73,34 @@ struct DeliveryLoopTests {
     #expect(second.collector.flows == 30_000)
   }
 
+  @Test("a large spool of an earlier run is looked through file by file, while messages are taken and none is sent")
+  func search() throws {
+    let receiver = try #require(StreamReceiver())
+    let directory = TemporaryDirectory()
+    do {
+      let spool = try Spool(directory.path, capacity: 1 << 20, segmentSize: 100, .never)
+      for _ in 0..<50 { _ = try spool.append(HandMessage.data(5), isLoaded: false) { [HandMessage.template] } }
+    }
+    let spool = try Spool(directory.path, capacity: 1 << 20, segmentSize: 1 << 16, .never)
+    let scene = try LoopScene("tcp://127.0.0.1:\(receiver.address.port)?spool=\(directory.path)", spool)
+    for round in 1...50 {
+      #expect(receiver.accept(within: 0) == nil)
+      scene.take([HandMessage.template, HandMessage.data(1)])
+      scene.loop.round()
+      #expect(scene.delivery.statistics.delivery?.spool?.found.flows.flows == UInt64(5 * round))
+      #expect(scene.loop.current.window.waitingOctets == round * (28 + 28))
+    }
+    let first = try #require(receiver.accept())
+    #expect(scene.round { $0.sent.flows >= 250 && !$0.isConnected })
+    first.read()
+    #expect(first.collector.flows == 250)
+    scene.loop.round()
+    let second = try #require(receiver.accept())
+    #expect(scene.round { $0.sent.flows == 300 })
+    second.read()
+    #expect(second.collector.flows == 50)
+  }
+
   @Test("a reset brings back what was not read, also of a connection that was to make way for an earlier run")
   func resetBehindOurEnd() throws {
     let receiver = try #require(StreamReceiver(buffer: 65_536))

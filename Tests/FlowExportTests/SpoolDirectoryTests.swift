@@ -37,7 +37,7 @@ struct SpoolDirectoryTests {
       var written: Set<String> = []
       for _ in 0..<3 {
         let spool = try test.open()
-        let found = Set(spool.findEarlier().joined().map(\.name))
+        let found = Set(spool.findEarlier().map(\.name))
         precondition(found.isSuperset(of: written), "\(found) \(written)")
         written.insert(try spool.append(message, isLoaded: false) { [] }.segment.name)
       }
@@ -71,7 +71,7 @@ struct SpoolDirectoryTests {
       unsafe symlink("\(path)/x.ipfix", "\(path)/00000000000000bb-000000006.ipfix")
       let names = directory.names
       let spool = try test.open()
-      let found = spool.findEarlier().joined().map(\.name)
+      let found = spool.findEarlier().map(\.name)
       precondition(found == ["00000000000000aa-000000001.ipfix"], "\(found)")
       precondition(spool.octets == 56)
       precondition(spool.foreign?.hasPrefix("12 files in its spool with '.ipfix'") == true, spool.foreign ?? "nothing")
@@ -88,7 +88,7 @@ struct SpoolDirectoryTests {
       let name = "00000000000000aa-000000001.ipfix"
       test.directory.write(template + record, to: name)
       let spool = try test.open()
-      let segment = spool.findEarlier()[0][0]
+      let segment = spool.findEarlier()[0]
       func isRefused() -> Bool { (try? spool.read(segment)) == nil }
       precondition(!isRefused())
       test.make(name, octets: 1 << 40)
@@ -144,7 +144,7 @@ struct SpoolDirectoryTests {
       }
       precondition(isFree)
       unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-      let found = try test.open().findEarlier().joined().map(\.name)
+      let found = try test.open().findEarlier().map(\.name)
       precondition(found == [name])
     }
   }
@@ -211,7 +211,7 @@ struct SpoolDirectoryTests {
     for name in [".00000000000000aa-000000001.ipfix", ".x.ipfix", "00000000000000aa-000000001.ipfix"] {
       directory.write(record, to: name)
     }
-    #expect(try open().findEarlier().joined().map(\.name) == ["00000000000000aa-000000001.ipfix"])
+    #expect(try open().findEarlier().map(\.name) == ["00000000000000aa-000000001.ipfix"])
     #expect(directory.names == [".x.ipfix", "00000000000000aa-000000001.ipfix"])
   }
 }

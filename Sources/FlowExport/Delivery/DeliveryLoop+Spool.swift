@@ -10,7 +10,7 @@ extension DeliveryLoop {
   /// How long messages wait for a connection in memory alone. Milliseconds.
   private static let grace: Int64 = 5000
   /// Between two attempts where the spool cannot be used. Milliseconds.
-  private static let retryInterval: Int64 = 1000
+  static let retryInterval: Int64 = 1000
 
   /// What may wait in memory before it goes to disk too.
   private var room: Int { configuration.queue / 2 }
@@ -69,7 +69,6 @@ extension DeliveryLoop {
     do throws(SpoolError) {
       spool = try Spool(directory, configuration)
       hasLookedForEarlier = false
-      lookForEarlier()
       return true
     } catch {
       if !isQuiet { noteSpoolTrouble(error.description) }
@@ -77,7 +76,7 @@ extension DeliveryLoop {
     }
   }
 
-  private func noteSpoolTrouble(_ text: String) {
+  func noteSpoolTrouble(_ text: String) {
     let now = clock()
     nextSpooling = now.advanced(byMilliseconds: Self.retryInterval)
     spoolTrouble.note(text)
@@ -175,71 +174,11 @@ extension DeliveryLoop {
     }
   }
 
-  private func noteTorn(_ segment: SpoolSegment, _ messages: Int, _ rest: Int) {
-    delivery.count { $0.delivery.spool?.unreadable += 1 }
-    tellOfSpool(Self.torn(segment, messages, rest))
-  }
-
-  private func tellOfSpool(_ text: String) {
+  func tellOfSpool(_ text: String) {
     delivery.count { $0.note(.spool(destination: delivery.destination, text)) }
   }
 
-  /// Looks into a segment that an earlier run left. False where it has nothing that can be read: it is put aside.
-  ///
-  /// - Throws: what this process lacks; nothing is wrong with the segment.
-  private func find(_ segment: SpoolSegment, in spool: Spool) throws(SpoolError) -> Bool {
-    do throws(SpoolError) {
-      let (messages, rest) = try spool.read(segment)
-      if rest > 0 { noteTorn(segment, messages.count, rest) }
-      if rest > 0, messages.isEmpty { spool.putAside(segment) }
-      for message in messages { segment.note(message.contents) }
-      return rest == 0 || !messages.isEmpty
-    } catch {
-      guard !error.isOurs else { throw error }
-      noteSpoolTrouble(error.description)
-      return false
-    }
-  }
-
-  private static func torn(_ segment: SpoolSegment, _ messages: Int, _ rest: Int) -> String {
-    messages == 0
-      ? "'\(segment.name)' in its spool is no file of messages; it is put aside as \(segment.name).damaged"
-      : "the last \(rest) octets of '\(segment.name)' in its spool are no whole message, as after a crash; they are left out"
-  }
-
-  // MARK: The beginning and the end
-
-  /// Counts what earlier runs have left.
-  func lookForEarlier() {
-    guard !hasLookedForEarlier, let spool, clock() >= nextLoading else { return }
-    hasLookedForEarlier = true
-    var found = RecordTotals()
-    do throws(SpoolError) {
-      for run in spool.findEarlier() {
-        let stream = OutgoingStream(run: run.first?.run, limit: limit)
-        for segment in run where try find(segment, in: spool) {
-          stream.segments.append(segment)
-          found.add(segment.records)
-        }
-        if !stream.segments.isEmpty { earlier.append(stream) }
-      }
-    } catch {
-      // Nothing is known of the rest: all of it is looked at again.
-      earlier = []
-      hasLookedForEarlier = false
-      nextLoading = clock().advanced(byMilliseconds: Self.retryInterval)
-      return noteSpoolTrouble(error.description)
-    }
-    delivery.count { state in
-      state.delivery.spool?.waiting.add(found)
-      state.delivery.spool?.found.add(found)
-    }
-    if let foreign = spool.foreign { tellOfSpool(foreign) }
-    countSpoolOctets()
-    guard !earlier.isEmpty else { return }
-    let events = found.events > 0 ? " and \(found.events) NAT events" : ""
-    tellOfSpool("\(found.flows.flows) flows\(events) of an earlier run wait in its spool; they are sent first")
-  }
+  // MARK: The end
 
   /// Why what waits in memory alone at the end is lost.
   func reasonForLoss(of message: QueuedMessage) -> ExportError.Kind {

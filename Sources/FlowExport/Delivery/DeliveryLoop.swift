@@ -17,6 +17,8 @@ final class DeliveryLoop {
   /// What earlier runs have left, a stream each: their templates are others.
   var earlier: [OutgoingStream] = []
   var hasLookedForEarlier = false
+  /// Nil where none goes on.
+  var search: Search?
   /// When writing to the spool is tried again.
   var nextSpooling = Timestamp(milliseconds: 0)
   /// The same of a message that there is no room for in memory.
@@ -91,6 +93,7 @@ final class DeliveryLoop {
   private func connect() throws(StreamFailure) {
     let now = clock()
     guard let connection else {
+      guard !isSearching else { return }
       if now < nextAttempt {
         guard path.hasMoved else { return }
         tellOfMove()
@@ -131,7 +134,7 @@ final class DeliveryLoop {
       connection.end(at: now, isOurs: true)
     }
     // What another exporter has left goes by a connection of its own, and first.
-    if !servesEarlier, !earlier.isEmpty { connection.end(at: now, isOurs: true) }
+    if !servesEarlier, isSearching || !earlier.isEmpty { connection.end(at: now, isOurs: true) }
     noteAcknowledged(connection, at: now)
     loadSegments()
     try connection.send(&active.window)
@@ -262,7 +265,8 @@ final class DeliveryLoop {
     } else {
       timeout = min(timeout, max(1, nextAttempt.milliseconds - now.milliseconds))
     }
-    if let finish { timeout = min(timeout, max(1, finish.until.milliseconds - now.milliseconds)) }
+    if isSearching, now >= nextLoading { timeout = 0 }
+    if let finish, timeout > 0 { timeout = min(timeout, max(1, finish.until.milliseconds - now.milliseconds)) }
     if unsafe poll(&entries, nfds_t(entries.count), Int32(timeout)) > 0, entries[0].revents != 0 {
       delivery.wake.clear()
     }

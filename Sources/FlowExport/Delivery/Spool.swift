@@ -98,15 +98,13 @@ internal import Glibc
 
   // MARK: Earlier runs
 
-  /// The segments that were there before, a list a run, in their order.
-  func findEarlier() -> [[SpoolSegment]] {
-    var runs: [[SpoolSegment]] = []
-    for file in earlier {
+  /// The segments that were there before, in their order.
+  func findEarlier() -> [SpoolSegment] {
+    earlier.map { file in
       let segment = SpoolSegment(name: file.name, run: String(file.name.prefix(16)), isLoaded: false)
       segment.octets = file.octets
-      if runs.last?.first?.run == segment.run { runs[runs.count - 1].append(segment) } else { runs.append([segment]) }
+      return segment
     }
-    return runs
   }
 
   /// Which of these can be read is found out now.
