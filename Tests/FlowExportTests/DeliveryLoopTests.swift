@@ -101,6 +101,25 @@ struct DeliveryLoopTests {
     #expect(second.collector.flows == 50)
   }
 
+  @Test("where the queue is smaller than an earlier run's files, there is room for what is new")
+  func smallerQueue() throws {
+    let receiver = try #require(StreamReceiver(buffer: 4096))
+    let directory = TemporaryDirectory()
+    do {
+      let spool = try Spool(directory.path, capacity: 1 << 20, segmentSize: 1 << 19, .never)
+      for _ in 0..<250 { _ = try spool.append(HandMessage.data(150), isLoaded: false) { [HandMessage.template] } }
+    }
+    let text = "tcp://127.0.0.1:\(receiver.address.port)?queue=65536&sndbuf=4096&spool=\(directory.path)"
+    let scene = try LoopScene(text, try Spool(directory.path, capacity: 1 << 20, segmentSize: 8192, .never))
+    #expect(scene.round { $0.isConnected })
+    for _ in 0..<10 {
+      scene.loop.round()
+      scene.take([HandMessage.template, HandMessage.data(150)])
+    }
+    #expect(scene.delivery.statistics.delivery?.spool?.found.flows.flows == 37_500)
+    #expect(scene.delivery.statistics.lost.flows == 0)
+  }
+
   @Test("a reset brings back what was not read, also of a connection that was to make way for an earlier run")
   func resetBehindOurEnd() throws {
     let receiver = try #require(StreamReceiver(buffer: 65_536))

@@ -161,7 +161,7 @@ final class DeliveryLoop {
       if !entries.isEmpty, let patience = state.finish?.patience {
         state.finish?.until = now.advanced(byMilliseconds: patience)
       }
-      state.windowOctets = current.window.waitingOctets + earlier.reduce(0) { $0 + $1.window.waitingOctets }
+      state.windowOctets = windowOctets
       state.counted.sendQueue = queue
       state.counted.sendQueuePeak = max(state.counted.sendQueuePeak, queue)
     }
@@ -230,8 +230,14 @@ final class DeliveryLoop {
     (messages, finish) = delivery.takeInbox()
     for message in messages { take(message) }
     spoolIfNeeded()
-    let octets = current.window.waitingOctets + earlier.reduce(0) { $0 + $1.window.waitingOctets }
-    delivery.count { $0.windowOctets = octets }
+    delivery.count { $0.windowOctets = windowOctets }
+  }
+
+  /// Octets that the queue has no room for. A file of an earlier run comes to memory whole, and may be larger than the queue
+  /// is now: half of that is for what is new.
+  private var windowOctets: Int {
+    current.window.waitingOctets
+      + min(earlier.reduce(0) { $0 + $1.window.waitingOctets }, configuration.queue / 2)
   }
 
   /// False once nothing is left to do, or no time.

@@ -36,7 +36,7 @@ internal import Glibc
   private var upkeepError: SpoolError?
 
   /// Octets of a file that is read at most, for its name may be given to anything. A segment has 4 MiB and its templates.
-  private static let longestSegment = 64 << 20
+  private static let longestSegment = 8 << 20
   private static let damagedSuffix = ".damaged"
 
   /// Opens the directory, made if it is not there, and takes it for us.
