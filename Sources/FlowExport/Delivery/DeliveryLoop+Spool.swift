@@ -222,6 +222,6 @@ extension DeliveryLoop {
   /// What a file of the stream begins with, ahead of a message.
   private func beginning(of stream: OutgoingStream, before message: QueuedMessage) -> [QueuedMessage] {
     let wall = UInt32(truncatingIfNeeded: Timestamp.wallClock().milliseconds / 1000)
-    return stream.announced.templates(sequence: message.sequence, at: wall)
+    return stream.announced.messages(before: message.sequence, at: wall)
   }
 }

@@ -35,7 +35,7 @@ internal import Glibc
   /// What went wrong with the disk since the last ``keepUp()``, but for writing.
   private var upkeepError: SpoolError?
 
-  /// Octets of a file that is read at most, for its name may be given to anything. A segment has 4 MiB and its templates.
+  /// Octets of a file that is read at most, for its name may be given to anything. A segment has 4 MiB and what it begins with.
   private static let longestSegment = 8 << 20
   private static let damagedSuffix = ".damaged"
 
@@ -43,7 +43,7 @@ internal import Glibc
   ///
   /// - Parameters:
   ///   - capacity: octets of all files at most.
-  ///   - segmentSize: octets of a file at most, or little more.
+  ///   - segmentSize: octets of a file at most, without what it begins with.
   ///   - sync: when what is written is on the disk.
   init(_ directory: String, capacity: Int, segmentSize: Int, _ sync: FileSync) throws(SpoolError) {
     (self.directory, self.capacity, self.segmentSize, self.sync) = (directory, capacity, segmentSize, sync)
@@ -237,7 +237,8 @@ internal import Glibc
 
   /// False where the message has no room in the segment that is written to.
   private func appendToOpen(_ message: QueuedMessage) throws(SpoolError) -> Bool {
-    guard let open, open.segment.octets + message.octets.count <= segmentSize else { return false }
+    guard let open, open.segment.octets - open.segment.beginning + message.octets.count <= segmentSize
+    else { return false }
     try write(message.octets, open)
     noteUnsynced()
     open.segment.note(message.contents)
@@ -260,9 +261,10 @@ internal import Glibc
       throw error
     }
     open = (segment, file)
+    segment.beginning = segment.octets - message.octets.count
     hasNewNames = true
     noteUnsynced()
-    segment.note(message.contents)
+    for message in beginning + [message] { segment.note(message.contents) }
   }
 
   /// All or nothing: where the disk is full in the midst of a message, its beginning is taken back.

@@ -2,13 +2,16 @@
 
 internal import FlowMeter
 
-/// A part of a spool: an IPFIX file (RFC 5655), which begins with the templates of all that is in it.
+/// A part of a spool: an IPFIX file (RFC 5655), which begins with the templates of all that is in it, and with the
+/// descriptions: of a later run's connection it may be the first.
 final class SpoolSegment {
   /// `RUN-NUMBER.ipfix`: the names' order is the segments'.
   let name: String
   let run: String
   /// Octets of the file.
   var octets = 0
+  /// Those of them that it begins with, where this run wrote it.
+  var beginning = 0
   /// Whether its messages are in memory too.
   var isLoaded: Bool
   /// Messages in memory that were not acknowledged; of one that is not loaded it is not known.
