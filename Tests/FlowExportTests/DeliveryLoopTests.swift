@@ -120,6 +120,21 @@ struct DeliveryLoopTests {
     #expect(scene.delivery.statistics.lost.flows == 0)
   }
 
+  @Test("a file that cannot be removed is counted and told of, and holds up nothing that is to be written")
+  func stuckFile() throws {
+    let directory = TemporaryDirectory()
+    let spool = try Spool(directory.path, capacity: 1 << 20, segmentSize: 1 << 16, .never)
+    let scene = try LoopScene("tcp://127.0.0.1:9?spool=\(directory.path)", spool)
+    let name = "0000000000000001-000000001.ipfix"
+    unsafe mkdir("\(directory.path)/\(name)", 0o700)
+    defer { unsafe _ = rmdir("\(directory.path)/\(name)") }
+    spool.remove(SpoolSegment(name: name, run: "0000000000000001", isLoaded: true))
+    scene.loop.keepUpSpool()
+    #expect(scene.delivery.statistics.delivery?.spool?.failures == 1)
+    #expect(scene.delivery.takeEvents().contains { $0.description.contains("cannot remove from spool") })
+    #expect(scene.loop.nextSpooling <= scene.loop.clock())
+  }
+
   @Test("a reset brings back what was not read, also of a connection that was to make way for an earlier run")
   func resetBehindOurEnd() throws {
     let receiver = try #require(StreamReceiver(buffer: 65_536))

@@ -58,7 +58,8 @@ extension DeliveryLoop {
     do throws(SpoolError) {
       try spool.keepUp()
     } catch {
-      noteSpoolTrouble(error.description)
+      // Where nothing can be removed something may be written still.
+      noteSpoolTrouble(error.description, holdsUpWriting: !error.isOfRemoval)
     }
     if spool.octets != octets { countSpoolOctets() }
   }
@@ -76,9 +77,9 @@ extension DeliveryLoop {
     }
   }
 
-  func noteSpoolTrouble(_ text: String) {
+  func noteSpoolTrouble(_ text: String, holdsUpWriting: Bool = true) {
     let now = clock()
-    nextSpooling = now.advanced(byMilliseconds: Self.retryInterval)
+    if holdsUpWriting { nextSpooling = now.advanced(byMilliseconds: Self.retryInterval) }
     spoolTrouble.note(text)
     delivery.count { state in
       state.delivery.spool?.failures += 1
