@@ -162,6 +162,30 @@ struct DeliveryTests {
     #expect(statistics.errors[.notDelivered] ?? 0 > 0)
   }
 
+  @Test(
+    "where no thread can be started what was handed over is lost at the end, counted and told",
+    arguments: [false, true])
+  func noThread(leaves: Bool) throws {
+    var events: [String] = []
+    let destination = try ExportDestination("tcp://127.0.0.1:9")
+    let sender = DeliverySender(to: destination, number: 0, ownSessions: nil) { events.append($0.description) }
+    var batch = MessageBatch()
+    var counters = ExportStatistics()
+    var message = MessageBuffer(capacity: 100)
+    for octet in HandMessage.data(5).octets { message.append(octet) }
+    batch.append(message, FlowTotals(flows: 5, packets: 7, octets: 9), events: 3, records: 8)
+    sender.handOver(batch, &counters) {}
+    #expect(sender.statistics.pending.flows == 5)
+    if leaves { sender.leave() } else { sender.finish(within: 5000) }
+    #expect(sender.statistics.pending == FlowTotals())
+    #expect(sender.statistics.lost == FlowTotals(flows: 5, packets: 7, octets: 9))
+    #expect((sender.statistics.natEvents.lost, sender.statistics.natEvents.pending) == (3, 0))
+    #expect(sender.statistics.errors == [.notDelivered: 1])
+    #expect(events.count == 1 && events[0].contains("5 flows in 1 messages"), "\(events)")
+    sender.finish(within: 0)
+    #expect(events.count == 1)
+  }
+
   @Test("the end waits for the acknowledgement of everything, and says goodbye in order")
   func deliveredEnd() throws {
     let receiver = try #require(StreamReceiver())

@@ -6,28 +6,6 @@ import Testing
 @testable import FlowExport
 @testable import FlowMeter
 
-/// A message of the Template 256, octetDeltaCount alone, and one of as many records of it; one of the Template 257, ten
-/// fields of an octet, and one of a record of it: RFC 7011 sections 3.1 to 3.4, written by hand.
-private enum Hand {
-  static let template = message("0002000c 0100 0001 0001 0008", .templates)
-  static func data(_ records: Int) -> QueuedMessage {
-    let length = String(4 + 8 * records, radix: 16)
-    return message(
-      "0100" + String(repeating: "0", count: 4 - length.count) + length
-        + String(repeating: "0000000000000001", count: records), .data, flows: records)
-  }
-  static let wideTemplate = message("00020030 0101 000a" + String(repeating: "0004 0001", count: 10), .templates)
-  static let wideData = message("0101000e 06060606060606060606", .data, flows: 1)
-
-  private static func message(_ sets: String, _ role: MessageBatch.Role, flows: Int = 0) -> QueuedMessage {
-    var body = octets("00000000 00000000 00000007" + sets)
-    body.insert(contentsOf: [0, 10, UInt8((body.count + 4) >> 8), UInt8((body.count + 4) & 0xff)], at: 0)
-    var contents = MessageBatch.Contents(role: role)
-    (contents.flows.flows, contents.records) = (UInt64(flows), UInt32(flows))
-    return QueuedMessage(octets: body, contents: contents)
-  }
-}
-
 @Suite("The spool when something goes wrong")
 struct SpoolFaultTests {
   private let spool = TemporaryDirectory()
@@ -56,28 +34,28 @@ struct SpoolFaultTests {
       loop.take(message)
       loop.spoolIfNeeded()
     }
-    take(Hand.template)
-    while disk.octets + 100 <= disk.capacity { take(Hand.data(4)) }
-    while disk.octets + Hand.wideTemplate.octets.count <= disk.capacity { take(Hand.data(1)) }
-    #expect(disk.octets + Hand.wideData.octets.count <= disk.capacity)
-    take(Hand.wideTemplate)
-    take(Hand.wideData)
+    take(HandMessage.template)
+    while disk.octets + 100 <= disk.capacity { take(HandMessage.data(4)) }
+    while disk.octets + HandMessage.wideTemplate.octets.count <= disk.capacity { take(HandMessage.data(1)) }
+    #expect(disk.octets + HandMessage.wideData.octets.count <= disk.capacity)
+    take(HandMessage.wideTemplate)
+    take(HandMessage.wideData)
     #expect(spool.names.count > 1)
     for name in spool.names {
       let collector = WireCollector(spool.messages(name))
       #expect(collector.problems.filter { !$0.hasPrefix("sequence") } == [])
     }
-    #expect(spool.names.flatMap(spool.messages).contains(Hand.wideData.octets))
+    #expect(spool.names.flatMap(spool.messages).contains(HandMessage.wideData.octets))
   }
 
   @Test("a template that the spool had no room for comes ahead of the records that go by memory")
   func templateWithoutRoomInMemory() {
     let stream = OutgoingStream(limit: 1420)
-    stream.append(Hand.template)
+    stream.append(HandMessage.template)
     // The spool refuses it; what comes next has room in memory.
-    stream.noteSpooled(Hand.wideTemplate)
-    stream.append(Hand.wideData)
-    stream.append(Hand.wideData)
+    stream.noteSpooled(HandMessage.wideTemplate)
+    stream.append(HandMessage.wideData)
+    stream.append(HandMessage.wideData)
     var sent: [[UInt8]] = []
     stream.window.forEachWaiting { sent.append($0.message.octets) }
     #expect(sent.count == 4)
@@ -145,7 +123,7 @@ struct SpoolFaultTests {
     /// What is told when the disk refuses a file: while it is written, a second later, and when it is complete.
     func told(_ sync: FileSync) throws -> [Bool] {
       let disk = try Spool(spool.path, capacity: 1 << 20, segmentSize: 1 << 16, sync)
-      let (segment, _) = try disk.append(Hand.data(1), isLoaded: false) { [Hand.template] }
+      let (segment, _) = try disk.append(HandMessage.data(1), isLoaded: false) { [HandMessage.template] }
       #expect(spool.breakSync(of: segment.name))
       func isTold() -> Bool {
         do throws(SpoolError) {

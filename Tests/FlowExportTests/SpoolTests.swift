@@ -91,6 +91,139 @@ struct SpoolTests {
     #expect(scene.events.contains { $0.contains("3000 flows of an earlier run wait in its spool") })
   }
 
+  @Test("each file begins with what the options tell; an earlier run's connection is told it once, ahead of its flows")
+  func descriptions() throws {
+    let spool = TemporaryDirectory()
+    let receiver = try #require(StreamReceiver())
+    let text = "tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)"
+    receiver.stop()
+    do {
+      let scene = try DeliveryScene(text)
+      fill(scene, 3000)
+      scene.exporter.finish(within: 5000)
+    }
+    /// How many options records come ahead of the first flow.
+    func optionsAhead(_ messages: [[UInt8]]) -> Int {
+      var collector = WireCollector()
+      for message in messages {
+        let before = collector.options
+        collector.take(message)
+        if collector.flows > 0 { return before }
+      }
+      return collector.options
+    }
+    // Sampling, sampler and system at least.
+    for name in spool.names { #expect(optionsAhead(spool.messages(name)) >= 3) }
+    // What was delivered has gone.
+    for name in spool.names.prefix(2) { spool.remove(name) }
+    let flows = WireCollector(spool.names.flatMap(spool.messages)).flows
+    let late = try #require(StreamReceiver(port: receiver.address.port))
+    let scene = try DeliveryScene(text)
+    scene.pass()
+    let connection = try #require(late.accept())
+    connection.read(until: { _ in connection.isAtEnd })
+    #expect(connection.collector.problems == [])
+    #expect(connection.collector.flows == flows)
+    #expect(connection.collector.options == 3)
+    #expect(optionsAhead(connection.messages) == 3)
+    #expect(scene.wait { $0.pending.flows == 0 })
+    #expect(scene.isBalanced)
+  }
+
+  @Test("what a reset has promised to send again waits for the next start where the end comes first, in order")
+  func promised() throws {
+    let spool = TemporaryDirectory()
+    let receiver = try #require(StreamReceiver())
+    let text = "tcp://127.0.0.1:\(receiver.address.port)?queue=262144&spool=\(spool.path)"
+    do {
+      let scene = try DeliveryScene(text)
+      scene.pass(1500)
+      let connection = try #require(receiver.accept())
+      #expect(scene.wait { $0.sent.flows == 1500 })
+      receiver.stop()
+      connection.end()
+      #expect(scene.wait { !$0.isConnected })
+      scene.pass(100)
+      let began = ContinuousClock.now
+      scene.exporter.finish(within: 5000)
+      #expect(began.duration(to: .now) < .seconds(2))
+      #expect(scene.exporter.statistics.sent.flows == 1500)
+      #expect(scene.exporter.statistics.delivery?.spool?.waiting.flows.flows == 100)
+      #expect(scene.isBalanced)
+    }
+    #expect(spool.names.count > 2)
+    #expect(WireCollector(spool.names.flatMap(spool.messages)).flows == 1600)
+    let again = try #require(StreamReceiver(port: receiver.address.port))
+    let scene = try DeliveryScene(text)
+    scene.pass()
+    let connection = try #require(again.accept())
+    connection.read(until: { _ in connection.isAtEnd })
+    #expect(connection.collector.problems == [])
+    #expect(connection.collector.flows == 1600)
+    #expect(scene.wait { $0.sent.flows == 1600 })
+    #expect(scene.exporter.statistics.delivery?.spool?.found.flows.flows == 1600)
+    #expect(scene.isBalanced)
+  }
+
+  @Test("what a segment repeats is left out where it came before; its templates are numbered as what is behind them")
+  func repetition() throws {
+    func numbered(_ message: QueuedMessage, _ sequence: UInt32, _ role: MessageBatch.Role? = nil) -> QueuedMessage {
+      var message = message
+      message.sequence = sequence
+      message.contents.role = role ?? message.contents.role
+      return message
+    }
+    let stream = OutgoingStream(limit: 1420)
+    let description = MessageBatch.Role.description(.system)
+    /// The numbers of what comes to memory.
+    func load(_ messages: [QueuedMessage]) -> [UInt32] {
+      stream.load(messages, of: SpoolSegment(name: "", run: "", isLoaded: false))
+      var numbers: [UInt32] = []
+      stream.window.forEachWaiting { numbers.append($0.message.sequence) }
+      return numbers
+    }
+    let (template, wide) = (HandMessage.template, HandMessage.wideTemplate)
+    // A first segment is taken as it is; RFC 7011 section 3.1: the numbers are modulo 2^32.
+    #expect(
+      load([
+        numbered(template, .max), numbered(HandMessage.data(1), .max, description), numbered(HandMessage.data(2), 0),
+      ]) == [.max, .max, 0])
+    #expect(
+      load([
+        numbered(template, 1), numbered(wide, 1), numbered(HandMessage.data(1), 1, description),
+        numbered(HandMessage.data(2), 2), numbered(HandMessage.data(1), 4, description),
+      ]) == [.max, .max, 0, 2, 2, 4])
+  }
+
+  @Test("what is kept ahead of other files is found ahead of them, however often that was done")
+  func ahead() throws {
+    let directory = TemporaryDirectory()
+    func open() throws -> Spool { try Spool(directory.path, capacity: 4000, segmentSize: 200, .never) }
+    func numbered(_ numbers: Range<UInt32>) -> [QueuedMessage] {
+      numbers.map {
+        var message = HandMessage.data(10)
+        message.sequence = $0
+        return message
+      }
+    }
+    do {
+      let spool = try open()
+      for message in numbered(100..<110) { _ = try spool.append(message, isLoaded: false) { [HandMessage.template] } }
+    }
+    for start in [90, 80, 70] as [UInt32] {
+      let spool = try open()
+      let first = try #require(spool.findEarlier().first)
+      try spool.keep(numbered(start..<start + 10), ahead: first, run: first.run) { _ in [HandMessage.template] }
+    }
+    let spool = try open()
+    #expect(spool.octets <= 4200)
+    #expect(Set(spool.findEarlier().map(\.run)).count == 1)
+    let found = try spool.findEarlier().flatMap { try spool.read($0).messages }.filter { $0.contents.role == .data }
+    // The newest, where there is no room for all.
+    #expect(found.map(\.sequence) == Array(110 - UInt32(found.count)..<110))
+    #expect(found.count > 25)
+  }
+
   @Test("what was torn is cut off and told; what is no file of messages is put aside")
   func torn() throws {
     let spool = TemporaryDirectory()
@@ -116,6 +249,7 @@ struct SpoolTests {
     let scene = try DeliveryScene(text)
     #expect(scene.wait { $0.delivery?.spool?.found.flows.flows == UInt64(1000 - missing) })
     #expect(scene.exporter.statistics.delivery?.spool?.unreadable == 2)
+    scene.pass()
     #expect(scene.events.contains { $0.contains("octets of '\(last)' in its spool are no whole message") })
     #expect(scene.events.contains { $0.contains("put aside as 0000000000000001-000000001.ipfix.damaged") })
     #expect(spool.names.contains("0000000000000001-000000001.ipfix.damaged"))

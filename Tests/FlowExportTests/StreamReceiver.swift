@@ -52,9 +52,9 @@ final class StreamReceiver {
   }
 
   /// The next connection; nil where none comes.
-  func accept() -> Connection? {
+  func accept(within milliseconds: Int32 = 10_000) -> Connection? {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    guard unsafe poll(&entry, 1, 10_000) > 0 else { return nil }
+    guard unsafe poll(&entry, 1, milliseconds) > 0 else { return nil }
     let accepted = Glibc.accept(descriptor, nil, nil)
     return accepted < 0 ? nil : Connection(accepted)
   }

@@ -172,6 +172,17 @@ final class Delivery: Sendable {
   /// Whether the thread that delivered has ended.
   var hasEnded: Bool { state.withLock { $0.hasEnded } }
 
+  /// Loses what waits: there is no thread that would deliver it.
+  func giveUp() {
+    state.withLock { state in
+      for message in state.inbox {
+        state.delivery.queued.remove(message.contents.totals)
+        if message.contents.role != .templates { state.lose(message.contents.totals, .notDelivered) }
+      }
+      (state.inbox, state.inboxOctets, state.hasEnded) = ([], 0, true)
+    }
+  }
+
   // MARK: For who delivers
 
   func takeInbox() -> (messages: [QueuedMessage], finish: State.Finish?) {

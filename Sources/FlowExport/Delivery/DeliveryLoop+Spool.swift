@@ -10,7 +10,7 @@ extension DeliveryLoop {
   /// How long messages wait for a connection in memory alone. Milliseconds.
   private static let grace: Int64 = 5000
   /// Between two attempts where the spool cannot be used. Milliseconds.
-  private static let retryInterval: Int64 = 1000
+  static let retryInterval: Int64 = 1000
 
   /// What may wait in memory before it goes to disk too.
   private var room: Int { configuration.queue / 2 }
@@ -29,7 +29,7 @@ extension DeliveryLoop {
 
   /// Brings to disk what waits in memory alone, where that is too much or too long.
   func spoolIfNeeded() {
-    let now = Timestamp.monotonicClock()
+    let now = clock()
     // What is on disk too has to leave room for what comes.
     defer { if current.window.unspooledOctets == 0 { current.unload(to: room) } }
     guard current.window.unspooledOctets > 0, now >= nextSpooling else { return }
@@ -45,19 +45,23 @@ extension DeliveryLoop {
 
   /// Takes the spool over from another exporter that has left it by now: what that had is to be sent, too.
   func takeOverSpool() {
-    let now = Timestamp.monotonicClock()
+    let now = clock()
     guard spool == nil, configuration.spool != nil, now >= nextTakeOver else { return }
     nextTakeOver = now.advanced(byMilliseconds: Self.retryInterval)
     _ = openSpool(isQuiet: true)
   }
 
-  /// Brings what was written to the disk where that is due.
+  /// Brings what was written to the disk where that is due, and removes what could not be removed before.
   func keepUpSpool() {
+    guard let spool else { return }
+    let octets = spool.octets
     do throws(SpoolError) {
-      try spool?.keepUp()
+      try spool.keepUp()
     } catch {
-      noteSpoolTrouble(error.description)
+      // Where nothing can be removed something may be written still.
+      noteSpoolTrouble(error.description, holdsUpWriting: !error.isOfRemoval)
     }
+    if spool.octets != octets { countSpoolOctets() }
   }
 
   /// Whether there is a spool: where it was taken, it may be free by now.
@@ -66,7 +70,6 @@ extension DeliveryLoop {
     do throws(SpoolError) {
       spool = try Spool(directory, configuration)
       hasLookedForEarlier = false
-      lookForEarlier()
       return true
     } catch {
       if !isQuiet { noteSpoolTrouble(error.description) }
@@ -74,9 +77,9 @@ extension DeliveryLoop {
     }
   }
 
-  private func noteSpoolTrouble(_ text: String) {
-    let now = Timestamp.monotonicClock()
-    nextSpooling = now.advanced(byMilliseconds: Self.retryInterval)
+  func noteSpoolTrouble(_ text: String, holdsUpWriting: Bool = true) {
+    let now = clock()
+    if holdsUpWriting { nextSpooling = now.advanced(byMilliseconds: Self.retryInterval) }
     spoolTrouble.note(text)
     delivery.count { state in
       state.delivery.spool?.failures += 1
@@ -88,7 +91,7 @@ extension DeliveryLoop {
   private func put(_ message: QueuedMessage, isLoaded: Bool) -> SpoolSegment? {
     func lose(_ kind: ExportError.Kind) {
       guard !isLoaded else {
-        return nextSpooling = Timestamp.monotonicClock().advanced(byMilliseconds: Self.retryInterval)
+        return nextSpooling = clock().advanced(byMilliseconds: Self.retryInterval)
       }
       delivery.count { state in
         state.delivery.queued.remove(message.contents.totals)
@@ -100,15 +103,12 @@ extension DeliveryLoop {
       return nil
     }
     // A disk that has just refused is not asked again for each message.
-    guard Timestamp.monotonicClock() >= nextWriting else {
+    guard clock() >= nextWriting else {
       lose(.spool)
       return nil
     }
     do throws(SpoolError) {
-      let wall = UInt32(truncatingIfNeeded: Timestamp.wallClock().milliseconds / 1000)
-      let (segment, isNew) = try spool.append(message, isLoaded: isLoaded) {
-        current.announced.templates(sequence: message.sequence, at: wall)
-      }
+      let (segment, isNew) = try spool.append(message, isLoaded: isLoaded) { beginning(of: current, before: message) }
       if isNew { current.segments.append(segment) }
       if isLoaded { segment.waiting += 1 }
       let octets = spool.octets
@@ -120,7 +120,7 @@ extension DeliveryLoop {
       }
       return segment
     } catch {
-      nextWriting = Timestamp.monotonicClock().advanced(byMilliseconds: Self.retryInterval)
+      nextWriting = clock().advanced(byMilliseconds: Self.retryInterval)
       noteSpoolTrouble(error.description)
       lose(.spool)
       return nil
@@ -136,7 +136,7 @@ extension DeliveryLoop {
 
   /// Brings segments of the stream that is sent to memory, while that is nearly empty.
   func loadSegments() {
-    while active.window.waitingOctets < configuration.queue / 4, Timestamp.monotonicClock() >= nextLoading,
+    while active.window.waitingOctets < configuration.queue / 4, clock() >= nextLoading,
       let spool, let segment = active.segments.first(where: { !$0.isLoaded })
     {
       do throws(SpoolError) {
@@ -149,7 +149,7 @@ extension DeliveryLoop {
         }
       } catch {
         guard !error.isOurs else {
-          nextLoading = Timestamp.monotonicClock().advanced(byMilliseconds: Self.retryInterval)
+          nextLoading = clock().advanced(byMilliseconds: Self.retryInterval)
           return noteSpoolTrouble(error.description)
         }
         tellOfSpool("'\(segment.name)' in its spool cannot be read: \(error.error)")
@@ -175,71 +175,11 @@ extension DeliveryLoop {
     }
   }
 
-  private func noteTorn(_ segment: SpoolSegment, _ messages: Int, _ rest: Int) {
-    delivery.count { $0.delivery.spool?.unreadable += 1 }
-    tellOfSpool(Self.torn(segment, messages, rest))
-  }
-
-  private func tellOfSpool(_ text: String) {
+  func tellOfSpool(_ text: String) {
     delivery.count { $0.note(.spool(destination: delivery.destination, text)) }
   }
 
-  /// Looks into a segment that an earlier run left. False where it has nothing that can be read: it is put aside.
-  ///
-  /// - Throws: what this process lacks; nothing is wrong with the segment.
-  private func find(_ segment: SpoolSegment, in spool: Spool) throws(SpoolError) -> Bool {
-    do throws(SpoolError) {
-      let (messages, rest) = try spool.read(segment)
-      if rest > 0 { noteTorn(segment, messages.count, rest) }
-      if rest > 0, messages.isEmpty { spool.putAside(segment) }
-      for message in messages { segment.note(message.contents) }
-      return rest == 0 || !messages.isEmpty
-    } catch {
-      guard !error.isOurs else { throw error }
-      noteSpoolTrouble(error.description)
-      return false
-    }
-  }
-
-  private static func torn(_ segment: SpoolSegment, _ messages: Int, _ rest: Int) -> String {
-    messages == 0
-      ? "'\(segment.name)' in its spool is no file of messages; it is put aside as \(segment.name).damaged"
-      : "the last \(rest) octets of '\(segment.name)' in its spool are no whole message, as after a crash; they are left out"
-  }
-
-  // MARK: The beginning and the end
-
-  /// Counts what earlier runs have left.
-  func lookForEarlier() {
-    guard !hasLookedForEarlier, let spool, Timestamp.monotonicClock() >= nextLoading else { return }
-    hasLookedForEarlier = true
-    var found = RecordTotals()
-    do throws(SpoolError) {
-      for run in spool.findEarlier() {
-        let stream = OutgoingStream(limit: limit)
-        for segment in run where try find(segment, in: spool) {
-          stream.segments.append(segment)
-          found.add(segment.records)
-        }
-        if !stream.segments.isEmpty { earlier.append(stream) }
-      }
-    } catch {
-      // Nothing is known of the rest: all of it is looked at again.
-      earlier = []
-      hasLookedForEarlier = false
-      nextLoading = Timestamp.monotonicClock().advanced(byMilliseconds: Self.retryInterval)
-      return noteSpoolTrouble(error.description)
-    }
-    delivery.count { state in
-      state.delivery.spool?.waiting.add(found)
-      state.delivery.spool?.found.add(found)
-    }
-    if let foreign = spool.foreign { tellOfSpool(foreign) }
-    countSpoolOctets()
-    guard !earlier.isEmpty else { return }
-    let events = found.events > 0 ? " and \(found.events) NAT events" : ""
-    tellOfSpool("\(found.flows.flows) flows\(events) of an earlier run wait in its spool; they are sent first")
-  }
+  // MARK: The end
 
   /// Why what waits in memory alone at the end is lost.
   func reasonForLoss(of message: QueuedMessage) -> ExportError.Kind {
@@ -256,16 +196,12 @@ extension DeliveryLoop {
     }
     guard let spool else { return }
     for stream in earlier + [current] {
-      guard let first = stream.segments.first, first.isLoaded else { continue }
-      var messages = stream.announced.templates(sequence: 0, at: 0)
-      let templates = messages.count
-      stream.window.forEachWaiting { if $0.segment === first { messages.append($0.message) } }
-      guard messages.count > templates else { continue }
-      let wall = UInt32(truncatingIfNeeded: Timestamp.wallClock().milliseconds / 1000)
-      messages.replaceSubrange(
-        ..<templates, with: stream.announced.templates(sequence: messages[templates].sequence, at: wall))
       do throws(SpoolError) {
-        try spool.replace(first, by: messages)
+        try shorten(stream, in: spool)
+        // They are counted as sent here, and as found by who sends them once more.
+        try spool.keep(stream.window.again, ahead: stream.segments.first, run: stream.run) {
+          beginning(of: stream, before: $0)
+        }
       } catch {
         noteSpoolTrouble(error.description)
       }
@@ -273,5 +209,20 @@ extension DeliveryLoop {
     spool.endSegment()
     keepUpSpool()
     countSpoolOctets()
+  }
+
+  /// Takes out of the first segment what was delivered.
+  private func shorten(_ stream: OutgoingStream, in spool: Spool) throws(SpoolError) {
+    guard let first = stream.segments.first, first.isLoaded else { return }
+    var messages: [QueuedMessage] = []
+    stream.window.forEachWaiting { if $0.segment === first { messages.append($0.message) } }
+    guard let next = messages.first else { return }
+    try spool.replace(first, by: beginning(of: stream, before: next) + messages)
+  }
+
+  /// What a file of the stream begins with, ahead of a message.
+  private func beginning(of stream: OutgoingStream, before message: QueuedMessage) -> [QueuedMessage] {
+    let wall = UInt32(truncatingIfNeeded: Timestamp.wallClock().milliseconds / 1000)
+    return stream.announced.messages(before: message.sequence, at: wall)
   }
 }

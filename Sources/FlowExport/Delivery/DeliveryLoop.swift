@@ -17,6 +17,8 @@ final class DeliveryLoop {
   /// What earlier runs have left, a stream each: their templates are others.
   var earlier: [OutgoingStream] = []
   var hasLookedForEarlier = false
+  /// Nil where none goes on.
+  var search: Search?
   /// When writing to the spool is tried again.
   var nextSpooling = Timestamp(milliseconds: 0)
   /// The same of a message that there is no room for in memory.
@@ -26,6 +28,8 @@ final class DeliveryLoop {
   var nextTakeOver = Timestamp(milliseconds: 0)
   /// Since when there is no connection.
   var unconnectedSince = Timestamp.monotonicClock()
+  /// The time; a test has one of its own.
+  var clock: () -> Timestamp = { .monotonicClock() }
   var spoolTrouble = TroubleReport()
 
   private let path: CollectorAttempts
@@ -56,23 +60,26 @@ final class DeliveryLoop {
   }
 
   func run() {
-    repeat {
-      takeOverSpool()
-      lookForEarlier()
-      takeInbox()
-      keepUpSpool()
-      do throws(StreamFailure) {
-        try connect()
-        try exchange()
-      } catch {
-        breakOff(error)
-      }
-      tell()
-    } while goesOn() && wait()
+    repeat { round() } while goesOn() && wait()
     conclude()
     connection = nil
     spool = nil
     delivery.end()
+  }
+
+  /// Does what can be done without waiting.
+  func round() {
+    takeOverSpool()
+    lookForEarlier()
+    takeInbox()
+    keepUpSpool()
+    do throws(StreamFailure) {
+      try connect()
+      try exchange()
+    } catch {
+      breakOff(error)
+    }
+    tell()
   }
 
   // MARK: The connection
@@ -84,8 +91,9 @@ final class DeliveryLoop {
 
   /// Begins a connection, or goes on with one that is beginning.
   private func connect() throws(StreamFailure) {
-    let now = Timestamp.monotonicClock()
+    let now = clock()
     guard let connection else {
+      guard !isSearching else { return }
       if now < nextAttempt {
         guard path.hasMoved else { return }
         tellOfMove()
@@ -119,14 +127,14 @@ final class DeliveryLoop {
   /// Sends, and takes note of acknowledgements.
   private func exchange() throws(StreamFailure) {
     guard let connection, connection.isOpen else { return }
-    let now = Timestamp.monotonicClock()
+    let now = clock()
     if try connection.takeWords() { connection.end(at: now) }
     if path.hasMoved(from: connection.remote), !connection.isEnding {
       tellOfMove()
       connection.end(at: now, isOurs: true)
     }
     // What another exporter has left goes by a connection of its own, and first.
-    if !servesEarlier, !earlier.isEmpty { connection.end(at: now, isOurs: true) }
+    if !servesEarlier, isSearching || !earlier.isEmpty { connection.end(at: now, isOurs: true) }
     noteAcknowledged(connection, at: now)
     loadSegments()
     try connection.send(&active.window)
@@ -153,7 +161,7 @@ final class DeliveryLoop {
       if !entries.isEmpty, let patience = state.finish?.patience {
         state.finish?.until = now.advanced(byMilliseconds: patience)
       }
-      state.windowOctets = current.window.waitingOctets + earlier.reduce(0) { $0 + $1.window.waitingOctets }
+      state.windowOctets = windowOctets
       state.counted.sendQueue = queue
       state.counted.sendQueuePeak = max(state.counted.sendQueuePeak, queue)
     }
@@ -177,17 +185,16 @@ final class DeliveryLoop {
       delivery.count { $0.counted.failedAttempts += 1 }
       return close(reason: failure.reason, mayLackAcknowledged: false)
     }
-    close(reason: failure.reason, mayLackAcknowledged: failure.mayLackAcknowledged && !connection.isEnding)
+    close(reason: failure.reason, mayLackAcknowledged: failure.mayLackAcknowledged && !connection.hasPeerEnded)
   }
 
   /// - Parameter reason: nil where it ended in order.
   private func close(reason: String?, mayLackAcknowledged: Bool) {
-    let now = Timestamp.monotonicClock()
+    let now = clock()
     if let connection, connection.isOpen { noteAcknowledged(connection, at: now) }
     let lasted = connection?.age(at: now) ?? 0
     let isOurs = reason == nil && connection?.isOurEnd ?? false
     connection = nil
-    active.release(before: now.advanced(byMilliseconds: -Self.keeping), room: .max)
     let again = active.rewind(withKept: mayLackAcknowledged)
     delivery.count {
       $0.delivery.resentMessages += UInt64(again)
@@ -211,7 +218,7 @@ final class DeliveryLoop {
   }
 
   private func tell() {
-    if let (reason, times) = trouble.take(at: .monotonicClock()) {
+    if let (reason, times) = trouble.take(at: clock()) {
       delivery.count { $0.note(.cannotSend(destination: delivery.destination, reason: reason, times: times)) }
     }
   }
@@ -223,8 +230,14 @@ final class DeliveryLoop {
     (messages, finish) = delivery.takeInbox()
     for message in messages { take(message) }
     spoolIfNeeded()
-    let octets = current.window.waitingOctets + earlier.reduce(0) { $0 + $1.window.waitingOctets }
-    delivery.count { $0.windowOctets = octets }
+    delivery.count { $0.windowOctets = windowOctets }
+  }
+
+  /// Octets that the queue has no room for. A file of an earlier run comes to memory whole, and may be larger than the queue
+  /// is now: half of that is for what is new.
+  private var windowOctets: Int {
+    current.window.waitingOctets
+      + min(earlier.reduce(0) { $0 + $1.window.waitingOctets }, configuration.queue / 2)
   }
 
   /// False once nothing is left to do, or no time.
@@ -234,7 +247,7 @@ final class DeliveryLoop {
     // Without a connection what can wait on disk does.
     let canWait = spool != nil && !isConnected
     guard !isDelivered, !canWait else { return false }
-    return Timestamp.monotonicClock() < finish.until || waitsForSpool(finish)
+    return clock() < finish.until || waitsForSpool(finish)
   }
 
   /// Whether what waits is to go to a spool that another exporter is about to leave; for a while, once.
@@ -247,7 +260,7 @@ final class DeliveryLoop {
   }
 
   private func wait() -> Bool {
-    let now = Timestamp.monotonicClock()
+    let now = clock()
     var entries = [pollfd(fd: delivery.wake.descriptor, events: Int16(POLLIN), revents: 0)]
     var timeout: Int64 = 1000
     if let connection {
@@ -258,7 +271,8 @@ final class DeliveryLoop {
     } else {
       timeout = min(timeout, max(1, nextAttempt.milliseconds - now.milliseconds))
     }
-    if let finish { timeout = min(timeout, max(1, finish.until.milliseconds - now.milliseconds)) }
+    if isSearching, now >= nextLoading { timeout = 0 }
+    if let finish, timeout > 0 { timeout = min(timeout, max(1, finish.until.milliseconds - now.milliseconds)) }
     if unsafe poll(&entries, nfds_t(entries.count), Int32(timeout)) > 0, entries[0].revents != 0 {
       delivery.wake.clear()
     }
@@ -268,7 +282,7 @@ final class DeliveryLoop {
   /// What was not delivered goes to the spool, or is lost.
   private func conclude() {
     if let connection, connection.isOpen {
-      noteAcknowledged(connection, at: .monotonicClock())
+      noteAcknowledged(connection, at: clock())
       connection.endSending()
     }
     concludeSpool()

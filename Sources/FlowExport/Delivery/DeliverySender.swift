@@ -93,17 +93,23 @@ final class DeliverySender {
 
   /// See ``CollectorExporter/leave()``.
   func leave() {
-    guard courier.hasStarted else { return }
+    guard courier.hasStarted else { return giveUp() }
     beginToFinish(within: delivery.configuration.spool == nil ? Self.leaving : 0)
   }
 
   /// See ``CollectorExporter/finish(within:)``.
   func finish(within milliseconds: Int64) {
-    guard courier.hasStarted else { return }
+    guard courier.hasStarted else { return giveUp() }
     beginToFinish(within: milliseconds)
     if !delivery.waitForEnd() {
       trouble.note("its thread is held up, as by a disk that hangs; what waits there may be lost")
     }
+    tell()
+  }
+
+  /// Where there is no thread nobody will have what there is.
+  private func giveUp() {
+    delivery.giveUp()
     tell()
   }
 }

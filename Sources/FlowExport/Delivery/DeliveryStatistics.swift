@@ -8,7 +8,7 @@ internal import FlowMeter
 public struct DeliveryStatistics: Sendable {
   /// What is in memory alone.
   public var queued = RecordTotals()
-  /// Octets of the messages that wait in memory.
+  /// Octets of the messages that wait in memory; of those of an earlier run, half of the capacity at most.
   public var queueOctets = 0
   /// The most that it was.
   public var queuePeak = 0
@@ -51,7 +51,7 @@ public struct SpoolStatistics: Sendable {
   public var written = RecordTotals()
   /// What was sent from it.
   public var sent = RecordTotals()
-  /// How often writing to it failed, or reading what was written.
+  /// How often writing to it failed, or reading what was written, or removing it.
   public var failures: UInt64 = 0
   /// Files with something in them that is no message: what a crash tore is cut off.
   public var unreadable: UInt64 = 0

@@ -20,6 +20,9 @@ final class OutgoingConnection {
   /// Whether it ends by our wish, and another connection is to follow at once.
   private(set) var isOurEnd = false
 
+  /// Whether the Collector has said that it says no more: it has read what came before.
+  private(set) var hasPeerEnded = false
+
   /// How long it may take to come to be. Milliseconds.
   private static let attempt: Int64 = 10_000
   /// How long what is in flight has to be acknowledged behind an orderly end. Milliseconds.
@@ -59,7 +62,10 @@ final class OutgoingConnection {
   func age(at now: Timestamp) -> Int64 { openedAt.map { now.milliseconds - $0.milliseconds } ?? 0 }
 
   /// Takes what the Collector says, which means nothing. True once it says no more.
-  func takeWords() throws(StreamFailure) -> Bool { try stream.takeWords() }
+  func takeWords() throws(StreamFailure) -> Bool {
+    hasPeerEnded = try stream.takeWords()
+    return hasPeerEnded
+  }
 
   // MARK: Sending
 

@@ -38,8 +38,8 @@ struct SendWindow {
   /// Of those that were, and are kept.
   private(set) var keptOctets = 0
 
-  /// Whether every message was acknowledged.
-  var isDelivered: Bool { deliveredEnd == entries.count }
+  /// Whether every message was acknowledged, and none is to be sent once more.
+  var isDelivered: Bool { acknowledgedEnd == entries.count }
   /// Whether every message was staged.
   var isStaged: Bool { stagedEnd == entries.count }
   /// Whether something was staged that is not acknowledged.
@@ -121,6 +121,9 @@ struct SendWindow {
 
   /// Entries that were never acknowledged, in their order.
   func forEachWaiting(_ body: (Entry) -> Void) { for place in deliveredEnd..<entries.count { body(entries[place]) } }
+
+  /// Messages that were acknowledged, and have been lost with a connection since: until they are acknowledged again.
+  var again: [QueuedMessage] { entries[acknowledgedEnd..<deliveredEnd].map(\.message) }
 
   /// Takes the messages of the last segment out of memory, where none of them was staged for the connection.
   ///

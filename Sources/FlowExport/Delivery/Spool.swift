@@ -30,18 +30,20 @@ internal import Glibc
   private var unsyncedSince: Timestamp?
   /// Whether files were made whose names are not on the disk.
   private var hasNewNames = false
-  /// What of that could not be brought there, since the last ``keepUp()``.
-  private var syncError: SpoolError?
+  /// Files whose messages nobody needs any more, and that could not be removed.
+  private var stuck = StuckFiles()
+  /// What went wrong with the disk since the last ``keepUp()``, but for writing.
+  private var upkeepError: SpoolError?
 
-  /// Octets of a file that is read at most, for its name may be given to anything. A segment has 4 MiB and its templates.
-  private static let longestSegment = 64 << 20
+  /// Octets of a file that is read at most, for its name may be given to anything. A segment has 4 MiB and what it begins with.
+  private static let longestSegment = 8 << 20
   private static let damagedSuffix = ".damaged"
 
   /// Opens the directory, made with its parents if it is not there, and takes it for us.
   ///
   /// - Parameters:
   ///   - capacity: octets of all files at most.
-  ///   - segmentSize: octets of a file at most, or little more.
+  ///   - segmentSize: octets of a file at most, without what it begins with.
   ///   - sync: when what is written is on the disk.
   init(_ directory: String, capacity: Int, segmentSize: Int, _ sync: FileSync) throws(SpoolError) {
     (self.directory, self.capacity, self.segmentSize, self.sync) = (directory, capacity, segmentSize, sync)
@@ -57,9 +59,9 @@ internal import Glibc
       throw SpoolError(directory, error)
     }
     descriptor = opened
-    let found: Names
+    let found: SpoolNames
     do throws(SystemError) {
-      found = try Self.names(in: opened)
+      found = try SpoolNames(in: opened)
     } catch {
       close(opened)
       throw SpoolError(directory, error)
@@ -87,76 +89,28 @@ internal import Glibc
 
   deinit {
     endSegment()
+    retryRemoval()
     close(descriptor)
-  }
-
-  /// What there is in a directory.
-  private struct Names {
-    /// In their order.
-    var segments: [String] = []
-    /// Of files that were to take a segment's place.
-    var temporary: [String] = []
-    /// How many others look as if they were segments'.
-    var others = 0
-
-    mutating func add(_ name: String) {
-      if name.first == "." {
-        if SpoolSegment.run(ofName: String(name.dropFirst())) != nil { temporary.append(name) }
-      } else if SpoolSegment.run(ofName: name) != nil {
-        segments.append(name)
-      } else if name.hasSuffix(SpoolSegment.suffix) {
-        others += 1
-      }
-    }
   }
 
   /// What a file is called that is to take a segment's place.
   private static func temporary(_ name: String) -> String { "." + name }
 
-  private static func names(in directory: Int32) throws(SystemError) -> Names {
-    // A descriptor of its own: who reads a directory moves its place in it.
-    let copy = unsafe openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard copy >= 0 else { throw .last }
-    guard let stream = unsafe fdopendir(copy) else {
-      let error = SystemError.last
-      close(copy)
-      throw error
-    }
-    defer { unsafe closedir(stream) }
-    var names = Names()
-    while true {
-      // Only by it the end and an error are two things.
-      errno = 0
-      guard let entry = unsafe readdir(stream) else {
-        guard errno == 0 else { throw .last }
-        break
-      }
-      let name = unsafe withUnsafePointer(to: entry.pointee.d_name) {
-        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-      }
-      names.add(name)
-    }
-    names.segments.sort()
-    return names
-  }
-
   // MARK: Earlier runs
 
-  /// The segments that were there before, a list a run, in their order.
-  func findEarlier() -> [[SpoolSegment]] {
-    var runs: [[SpoolSegment]] = []
-    for file in earlier {
+  /// The segments that were there before, in their order.
+  func findEarlier() -> [SpoolSegment] {
+    earlier.map { file in
       let segment = SpoolSegment(name: file.name, run: String(file.name.prefix(16)), isLoaded: false)
       segment.octets = file.octets
-      if runs.last?.first?.run == segment.run { runs[runs.count - 1].append(segment) } else { runs.append([segment]) }
+      return segment
     }
-    return runs
   }
 
   /// Which of these can be read is found out now.
   ///
   /// - Throws: where it is this process that lacks something: what is there would wait for the next run, unseen.
-  private func takeNote(of names: Names) throws(SpoolError) {
+  private func takeNote(of names: SpoolNames) throws(SpoolError) {
     var others = names.others
     for name in names.segments {
       do throws(SystemError) {
@@ -219,14 +173,19 @@ internal import Glibc
       close(open.file)
       (self.open, unsyncedSince) = (nil, nil)
     }
-    unsafe unlinkat(descriptor, segment.name, 0)
-    octets -= segment.octets
+    takeAway(segment)
   }
 
   /// Puts a file aside that nobody can read: it stays for whoever wants to look into it.
-  func putAside(_ segment: SpoolSegment) {
-    unsafe renameat(descriptor, segment.name, descriptor, segment.name + Self.damagedSuffix)
-    octets -= segment.octets
+  func putAside(_ segment: SpoolSegment) { takeAway(segment, to: segment.name + Self.damagedSuffix) }
+
+  /// A file that stays has its octets counted, until it can be taken away.
+  private func takeAway(_ segment: SpoolSegment, to name: String? = nil) {
+    do throws(SystemError) {
+      octets -= try stuck.takeAway((segment.name, name, segment.octets), in: descriptor)
+    } catch {
+      upkeepError = SpoolError(directory, error, isOfRemoval: true)
+    }
   }
 
   // MARK: Writing
@@ -238,35 +197,74 @@ internal import Glibc
   ///
   /// - Parameters:
   ///   - isLoaded: whether it is in memory too.
-  ///   - templates: what a new segment begins with.
+  ///   - beginning: what a new segment begins with.
   /// - Returns: the segment, and whether it is a new one.
   func append(
-    _ message: QueuedMessage, isLoaded: Bool, _ templates: () -> [QueuedMessage]
+    _ message: QueuedMessage, isLoaded: Bool, _ beginning: () -> [QueuedMessage]
   ) throws(SpoolError) -> (segment: SpoolSegment, isNew: Bool) {
-    if let open, open.segment.isLoaded == isLoaded, open.segment.octets + message.octets.count <= segmentSize {
-      try write(message.octets, open)
-      noteUnsynced()
-      open.segment.note(message.contents)
-      return (open.segment, false)
+    if let open, open.segment.isLoaded == isLoaded, try appendToOpen(message) { return (open.segment, false) }
+    number += 1
+    let segment = SpoolSegment(name: SpoolSegment.name(run: run, number: number), run: run, isLoaded: isLoaded)
+    try begin(segment, beginning(), message)
+    return (segment, true)
+  }
+
+  /// Writes messages to files whose names are ahead of a segment's: the newest, as many as there is room for.
+  ///
+  /// - Parameters:
+  ///   - first: nil where nothing is left of the run.
+  ///   - run: the run; nil: this one.
+  ///   - beginning: what a file begins with, ahead of a message.
+  func keep(
+    _ messages: [QueuedMessage], ahead first: SpoolSegment?, run: String?,
+    _ beginning: (QueuedMessage) -> [QueuedMessage]
+  ) throws(SpoolError) {
+    endSegment()
+    var (number, room) = (0, capacity - octets)
+    let start = messages.lastIndex { message in
+      room -= message.octets.count
+      return room < 0
+    }
+    for message in messages[(start.map { $0 + 1 } ?? 0)...] {
+      if try appendToOpen(message) { continue }
+      number += 1
+      let run = run ?? self.run
+      let name = SpoolSegment.name(run: run, number: number, ahead: first)
+      try begin(SpoolSegment(name: name, run: run, isLoaded: false), beginning(message), message)
     }
     endSegment()
-    number += 1
-    let name = SpoolSegment.name(run: run, number: number)
+  }
+
+  /// False where the message has no room in the segment that is written to.
+  private func appendToOpen(_ message: QueuedMessage) throws(SpoolError) -> Bool {
+    guard let open, open.segment.octets - open.segment.beginning + message.octets.count <= segmentSize
+    else { return false }
+    try write(message.octets, open)
+    noteUnsynced()
+    open.segment.note(message.contents)
+    return true
+  }
+
+  /// Begins a segment, which is written to then.
+  private func begin(
+    _ segment: SpoolSegment, _ beginning: [QueuedMessage], _ message: QueuedMessage
+  ) throws(SpoolError) {
+    endSegment()
+    let name = segment.name
     let file = unsafe openat(descriptor, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw SpoolError(directory, .last) }
-    let made = (segment: SpoolSegment(name: name, run: run, isLoaded: isLoaded), file: file)
     do throws(SpoolError) {
-      try write(templates().flatMap(\.octets) + message.octets, made)
+      try write(beginning.flatMap(\.octets) + message.octets, (segment, file))
     } catch {
       close(file)
       unsafe unlinkat(descriptor, name, 0)
       throw error
     }
-    open = made
+    open = (segment, file)
+    segment.beginning = segment.octets - message.octets.count
     hasNewNames = true
     noteUnsynced()
-    made.segment.note(message.contents)
-    return (made.segment, true)
+    for message in beginning + [message] { segment.note(message.contents) }
   }
 
   /// All or nothing: where the disk is full in the midst of a message, its beginning is taken back.
@@ -301,12 +299,12 @@ internal import Glibc
 
   private func bringToDisk(_ file: Int32, _ call: (Int32) -> Int32) {
     guard unsyncedSince != nil else { return }
-    if call(file) != 0 || hasNewNames && fsync(descriptor) != 0 { syncError = SpoolError(directory, .last) }
+    if call(file) != 0 || hasNewNames && fsync(descriptor) != 0 { upkeepError = SpoolError(directory, .last) }
     // To ask again is to be told that all is well; what is not can be read until the machine stops.
     (unsyncedSince, hasNewNames) = (nil, false)
   }
 
-  /// Brings what was written to the disk where that is due.
+  /// Brings what was written to the disk where that is due, and tries again to remove what could not be removed.
   ///
   /// - Throws: what went wrong with that since the last call.
   func keepUp() throws(SpoolError) {
@@ -315,8 +313,15 @@ internal import Glibc
     {
       bringToDisk(open.file, fdatasync)
     }
-    defer { syncError = nil }
-    if let syncError { throw syncError }
+    if stuck.isDue(at: .monotonicClock()) { retryRemoval() }
+    defer { upkeepError = nil }
+    if let upkeepError { throw upkeepError }
+  }
+
+  private func retryRemoval() {
+    let (gone, error) = stuck.retry(in: descriptor)
+    octets -= gone
+    if let error { upkeepError = SpoolError(directory, error, isOfRemoval: true) }
   }
 
   /// Puts these messages in the place of a segment's.
@@ -342,29 +347,5 @@ internal import Glibc
     if sync != .never { _ = fsync(descriptor) }
     octets -= segment.octets
     segment.octets = next.octets
-  }
-
-  /// Whether a directory could be taken now. Makes nothing; one that is not there is made at the start.
-  static func tryOut(_ directory: String) throws(SpoolError) {
-    do throws(SystemError) {
-      guard try DirectoryTree.tryOut(directory) else { return }
-      let opened = unsafe Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-      guard opened >= 0 else { throw .last }
-      defer { close(opened) }
-      guard flock(opened, LOCK_EX | LOCK_NB) == 0 else { throw .last }
-    } catch {
-      throw SpoolError(directory, error)
-    }
-  }
-
-  /// Makes the directory and what is in it another user's, who is to write to it.
-  static func hand(_ directory: String, user: UInt32, group: UInt32) throws(SystemError) {
-    let opened = unsafe Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard opened >= 0 else { throw .last }
-    defer { close(opened) }
-    guard fchown(opened, user, group) == 0 else { throw .last }
-    for name in try names(in: opened).segments {
-      unsafe fchownat(opened, name, user, group, Int32(AT_SYMLINK_NOFOLLOW))
-    }
   }
 }

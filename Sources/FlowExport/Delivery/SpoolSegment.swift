@@ -2,13 +2,16 @@
 
 internal import FlowMeter
 
-/// A part of a spool: an IPFIX file (RFC 5655), which begins with the templates of all that is in it.
+/// A part of a spool: an IPFIX file (RFC 5655), which begins with the templates of all that is in it, and with the
+/// descriptions: of a later run's connection it may be the first.
 final class SpoolSegment {
   /// `RUN-NUMBER.ipfix`: the names' order is the segments'.
   let name: String
   let run: String
   /// Octets of the file.
   var octets = 0
+  /// Those of them that it begins with, where this run wrote it.
+  var beginning = 0
   /// Whether its messages are in memory too.
   var isLoaded: Bool
   /// Messages in memory that were not acknowledged; of one that is not loaded it is not known.
@@ -34,6 +37,13 @@ final class SpoolSegment {
   private static let runs: Range<UInt64> = 0..<1 << 48
 
   static func name(run: String, number: Int) -> String { run + "-" + padded(String(number), 9) + suffix }
+
+  /// A name whose order is ahead of another segment's of the run, or of all numbers where there is none: as many zeros as
+  /// that has digits stand before its number.
+  static func name(run: String, number: Int, ahead first: SpoolSegment?) -> String {
+    let digits = first.map { $0.name.utf8.count - run.utf8.count - 1 - suffix.utf8.count } ?? 9
+    return run + "-" + padded(String(number), digits + 9) + suffix
+  }
 
   /// The run that a name tells; nil where it is none of a segment's.
   static func run(ofName name: String) -> UInt64? {

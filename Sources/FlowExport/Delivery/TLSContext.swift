@@ -102,19 +102,25 @@ public struct TLSConfiguration: Hashable, Sendable {
     return unsafe String(cString: text).lowercased()
   }
 
-  /// A session's SSL object on a connected socket; who takes it frees it. Nil where there is no memory.
+  /// A session's SSL object on a connected socket; who takes it frees it. Nil where it cannot be made, or would take any
+  /// certificate.
   func makeSession(on descriptor: Int32) -> OpaquePointer? {
+    ERR_clear_error()
     guard let session = unsafe SSL_new(context) else { return nil }
-    unsafe SSL_set_fd(session, descriptor)
-    if nameIsAddress {
-      unsafe X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), name)
-    } else {
-      unsafe SSL_set_hostflags(session, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
-      unsafe SSL_set1_host(session, name)
-      unsafe _ = copenssl_set_server_name(session, name)
+    guard unsafe SSL_set_fd(session, descriptor) == 1, unsafe demandName(of: session) else {
+      unsafe SSL_free(session)
+      return nil
     }
     unsafe SSL_set_connect_state(session)
     return unsafe session
+  }
+
+  /// Has the certificate be the Collector's. False where that fails.
+  private func demandName(of session: OpaquePointer) -> Bool {
+    if nameIsAddress { return unsafe X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), name) == 1 }
+    unsafe SSL_set_hostflags(session, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
+    unsafe _ = copenssl_set_server_name(session, name)
+    return unsafe SSL_set1_host(session, name) == 1
   }
 
   /// What is to be done where the Collector's certificate is not good, or ours is not for it.

@@ -24,7 +24,7 @@ internal import Glibc
 
   init(_ context: TLSContext, on descriptor: Int32) throws(StreamFailure) {
     guard let made = unsafe context.makeSession(on: descriptor) else {
-      throw StreamFailure(reason: "cannot begin TLS: no memory")
+      throw StreamFailure(reason: "cannot begin TLS: \(TLSContext.lastReason)")
     }
     unsafe session = made
     self.context = context

@@ -50,11 +50,15 @@ extension Probe {
     finishDeliveries()
     // Of a file there is no later chance.
     let parts = parts.withLock { $0 }
-    let hasLoss = parts.collectors.map(\.statistics).contains {
-      $0.lost.flows > 0 || $0.files?.unfinished ?? 0 > 0
-    }
-    if parts.table.statistics.lost.flows > 0 || hasLoss {
+    if parts.table.statistics.lost.flows > 0 || parts.collectors.contains(where: { $0.statistics.hasLoss }) {
       hasFailed.store(true, ordering: .relaxed)
     }
+  }
+}
+
+extension ExportStatistics {
+  /// Whether Flows are lost, or would be with the process: what waits is in memory alone where a disk holds its thread up.
+  var hasLoss: Bool {
+    lost.flows > 0 || files?.unfinished ?? 0 > 0 || delivery?.queued.flows.flows ?? 0 > 0
   }
 }
