@@ -105,6 +105,10 @@ struct SpoolDirectoryTests {
       let test = SpoolDirectoryTests()
       let name = "00000000000000aa-000000001.ipfix"
       test.directory.write(template + record, to: name)
+      // The runtime's own descriptors, for timers and the main queue, are made when they are first needed, and it ends
+      // the process where they cannot be.
+      try? await Task.sleep(for: .milliseconds(10))
+      await MainActor.run {}
       var limit = rlimit()
       unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
       var few = rlimit(rlim_cur: 64, rlim_max: limit.rlim_max)

@@ -9,6 +9,8 @@ import Testing
 
 @Suite("What an interface drops")
 struct InterfaceDropTests {
+  private static let loopback = unsafe if_nametoindex("lo")
+
   /// A directory as sysfs has it for the loopback interface.
   private final class Sysfs {
     let path: String
@@ -34,7 +36,7 @@ struct InterfaceDropTests {
       close(descriptor)
     }
 
-    func set(missed: UInt64?, overrun: UInt64 = 0, index: UInt64 = UInt64(if_nametoindex("lo"))) {
+    func set(missed: UInt64?, overrun: UInt64 = 0, index: UInt64 = UInt64(loopback)) {
       write(index, "ifindex")
       write(missed, "statistics/rx_missed_errors")
       write(overrun, "statistics/rx_fifo_errors")
@@ -46,7 +48,7 @@ struct InterfaceDropTests {
     let sysfs = Sysfs()
     var counter = InterfaceDropCounter(directory: sysfs.path)
     func read() -> UInt64 {
-      counter.read(ofInterface: if_nametoindex("lo"))
+      counter.read(ofInterface: Self.loopback)
       return counter.total
     }
     #expect(read() == 0)
