@@ -32,7 +32,8 @@ extension PrometheusText {
     add("export_spool_sent_flows_total", .counter, "Flow records sent from the spool.", spools) {
       $0.sent.flows.flows
     }
-    add("export_spool_failures_total", .counter, "Times that the spool could not be written, read or emptied.", spools) {
+    add("export_spool_failures_total", .counter, "Times that the spool could not be written, read or emptied.", spools)
+    {
       $0.failures
     }
     add("export_spool_torn_files_total", .counter, "Files with something in them that is no message.", spools) {
