@@ -73,8 +73,8 @@ final class SessionSender {
     return reachability.isUncertain(at: .monotonicClock())
   }
 
-  /// Closes the session: its addresses are nobody's then.
-  func abandon() { connection.abandon() }
+  /// Closes the session for good: its addresses are nobody's then.
+  func retire() { connection.retire() }
 
   /// Ends the file that is written, and tries for the last time to complete others. False where it is not files.
   func completeFile() -> Bool {
