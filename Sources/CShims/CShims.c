@@ -3,6 +3,7 @@
 #include "CShims.h"
 
 #include <fcntl.h>
+#include <linux/errqueue.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -93,6 +94,23 @@ int cshims_send_messages(int socket, const void *bytes, const uint16_t *lengths,
     next += lengths[i];
   }
   return sendmmsg(socket, messages, (unsigned)count, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+int cshims_take_error(int socket, int32_t *error) {
+  union {
+    char bytes[CMSG_SPACE(sizeof(struct sock_extended_err) + sizeof(struct sockaddr_in6))];
+    struct cmsghdr align;
+  } control;
+  struct msghdr message = {.msg_control = &control, .msg_controllen = sizeof control.bytes};
+  if (recvmsg(socket, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return -1;
+  *error = 0;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_type != (header->cmsg_level == IPPROTO_IP ? IP_RECVERR : IPV6_RECVERR)) continue;
+    struct sock_extended_err entry;
+    memcpy(&entry, CMSG_DATA(header), sizeof entry);
+    *error = (int32_t)entry.ee_errno;
+  }
+  return 0;
 }
 
 int cshims_receive_messages(int socket, void *bytes, size_t slot, uint32_t *lengths, int count) {

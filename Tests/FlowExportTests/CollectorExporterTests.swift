@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import Testing
 
 @testable import FlowExport
@@ -279,6 +280,35 @@ struct CollectorExporterTests {
     #expect(sessions.current.sessions == [])
     pass(exporter, [])
     #expect(sessions.current.sessions.map(\.destinationPort) == [receiver.address.port])
+    exporter.retire()
+    #expect(sessions.current.sessions == [])
+  }
+
+  @Test("a session that was given up is left out of the metering while the next one is", arguments: [0, 3])
+  func ownSessionBefore(number: Int) throws {
+    let receiver = try #require(LoopbackReceiver(.v4))
+    let sessions = OwnSessions()
+    let target = DestinationTarget.udp(try CollectorAddress("127.0.0.1:\(receiver.address.port)"))
+    var connection = CollectorConnection(target, ExportConfiguration(), number: number, ownSessions: sessions)
+    var known: Set<OwnSession> { Set(sessions.current.sessions) }
+    var opened: [OwnSession] = []
+    for round in 0..<3 {
+      if round > 0 {
+        connection.abandon()
+        // Again, as where a name moves.
+        connection.abandon()
+        #expect(known == Set(opened.suffix(2)))
+      }
+      // An attempt a second.
+      for _ in 0..<200 where connection.session == nil {
+        _ = connection.maintain(at: Timestamp(milliseconds: 0))
+        if connection.session == nil { usleep(10_000) }
+      }
+      opened.append(try #require(connection.session?.own))
+      #expect(known == Set(opened.suffix(2)))
+    }
+    connection.retire()
+    #expect(known == [])
   }
 
   @Test("what an operator is told names the destination, the reason and how often")

@@ -143,7 +143,7 @@ struct SummaryTests {
         "not exported to 192.0.2.1:2055: 1 flows, 2 packets, 3 octets of IPv6, which NetFlow v5 cannot carry",
         "lost on the way to 192.0.2.1:2055: 4 flows, 5 packets, 6 octets"
           + " (messages not sent: 7 bufferFull, 9 connect, 8 other)",
-        "refused by 192.0.2.1:2055: 10 answers that nobody listens there, or there is no way",
+        "refused by 192.0.2.1:2055: 10 answers that nobody listens there, there is no way, or it takes only shorter messages",
       ])
   }
 }

@@ -2,7 +2,7 @@
 //
 // What Swift cannot say: a prefetch, a load that may race with a writer, a thread's name and processors, prctl and
 // capset, seccomp and Landlock, accept4, the credentials of a socket's peer, renameat2, sendmmsg, recvmmsg and the
-// ancillary data of UDP_SEGMENT, and constants that are macros. No logic.
+// ancillary data of UDP_SEGMENT and IP_RECVERR, and constants that are macros. No logic.
 
 #pragma once
 
@@ -101,6 +101,10 @@ ssize_t cshims_send_segments(int socket, const void *_Nonnull bytes, size_t leng
 /// Sends up to 64 messages that lie one behind the other at `bytes`, their lengths at `lengths`. Returns what
 /// sendmmsg returns; errno as it left it.
 int cshims_send_messages(int socket, const void *_Nonnull bytes, const uint16_t *_Nonnull lengths, int count);
+
+/// Takes the oldest entry of the socket's error queue (IP_RECVERR, IPV6_RECVERR); its errno goes to `error`. Returns -1
+/// where there is none; errno as recvmsg left it.
+int cshims_take_error(int socket, int32_t *_Nonnull error);
 
 /// Receives up to 64 datagrams without waiting, each into a slot of `slot` octets behind `bytes`; the lengths go to
 /// `lengths`. Returns what recvmmsg returns; errno as it left it.

@@ -29,7 +29,7 @@ final class CollectorAttempts {
 
   deinit {
     ownSessions?.set(nil, number: number)
-    ownSessions?.set(nil, number: -number)
+    ownSessions?.set(nil, number: ~number)
   }
 
   private var addresses: [ResolvedAddress] { fixed.map { [$0] } ?? resolver?.found ?? [] }
@@ -40,7 +40,7 @@ final class CollectorAttempts {
     guard !addresses.isEmpty else { throw .nameWithoutAddress }
     tried += addresses.filter { !tried.contains($0) }
     // Segments of the connection before may still be on their way to those who meter.
-    let place = count % 2 == 0 ? number : -number
+    let place = count % 2 == 0 ? number : ~number
     defer { count += 1 }
     return try StreamConnection(
       to: addresses[count % addresses.count], from: destination, sendBuffer: sendBuffer, tls: context

@@ -28,7 +28,7 @@ public final class CollectorExporter: FlowRecordConsumer {
 
   /// - Parameters:
   ///   - destination: where it sends to, and how; a name is looked up at the first pass.
-  ///   - number: tells this destination's session apart from others' in `ownSessions`; default 0.
+  ///   - number: tells this destination's session apart from others' in `ownSessions`; at least 0; default 0.
   ///   - ownSessions: where the session's addresses are shown to those who meter; default: nowhere.
   ///   - context: asked when options records are due; see ``interfacesChanged()``. Default: nothing is known.
   ///   - report: told what an operator wants to hear of; default: nobody is.
@@ -65,7 +65,7 @@ public final class CollectorExporter: FlowRecordConsumer {
 
   /// Closes the socket: nothing is exported by this one any more, and its addresses are nobody's. Exporting thread.
   public func retire() {
-    sender?.abandon()
+    sender?.retire()
     finish(within: 0)
   }
 

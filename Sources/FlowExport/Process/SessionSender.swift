@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FlowMeter
+internal import Glibc
 
 /// Sends an exporter's messages where nobody acknowledges them: datagrams to a Collector, or to files.
 ///
@@ -66,6 +67,7 @@ final class SessionSender {
     switch connection.session?.takeAnswer() {
     case nil: break
     case .refused: noteRefusals(1, "connection refused", &counters)
+    case .tooLong(let count): noteRefusals(count, tooLong: count, SystemError(code: EMSGSIZE).description, &counters)
     case .failed(let error):
       counters.errors[error.kind, default: 0] += 1
       giveUp(error)
@@ -73,8 +75,8 @@ final class SessionSender {
     return reachability.isUncertain(at: .monotonicClock())
   }
 
-  /// Closes the session: its addresses are nobody's then.
-  func abandon() { connection.abandon() }
+  /// Closes the session for good: its addresses are nobody's then.
+  func retire() { connection.retire() }
 
   /// Ends the file that is written, and tries for the last time to complete others. False where it is not files.
   func completeFile() -> Bool {
@@ -115,7 +117,7 @@ final class SessionSender {
       pace.wait(for: chunk)
       let outcome = session.send(batch, next..<next + chunk)
       counters.sendQueuePeak = max(counters.sendQueuePeak, session.sendQueue.used)
-      noteRefusals(outcome.refusals, outcome.refusal, &counters)
+      noteRefusals(outcome.refusals, tooLong: outcome.tooLong, outcome.refusal, &counters)
       if outcome.sent > 0 { reachability.noteSent(at: .monotonicClock()) }
       for i in next..<next + outcome.sent {
         counters.noteSent(Int(batch.lengths[i]))
@@ -154,12 +156,12 @@ final class SessionSender {
     reachability.noteTrouble(at: .monotonicClock())
   }
 
-  /// Messages came back: nobody listens there, or there is no way.
-  private func noteRefusals(_ count: Int, _ reason: String, _ counters: inout ExportStatistics) {
+  /// Messages came back: nobody listens there, there is no way, or, of so many, it does not take their length.
+  private func noteRefusals(_ count: Int, tooLong: Int = 0, _ reason: String, _ counters: inout ExportStatistics) {
     guard count > 0 else { return }
     counters.refusals += UInt64(count)
     trouble.note(reason, times: count)
-    reachability.noteTrouble(at: .monotonicClock())
+    if tooLong < count { reachability.noteTrouble(at: .monotonicClock()) }
     hasMissed = true
   }
 }

@@ -8,6 +8,9 @@ struct CollectorConnection {
   private let target: DestinationTarget
   private let configuration: ExportConfiguration
   private let number: Int
+  /// The session's in `ownSessions`, or the next one's: in turn ``number`` and its complement. Datagrams of the one before
+  /// may still be on their way to those who meter.
+  private var place: Int
   private let ownSessions: OwnSessions?
   private let resolver: NameResolver?
   /// Nil but where it is files that are written.
@@ -31,6 +34,7 @@ struct CollectorConnection {
     self.target = target
     self.configuration = configuration
     self.number = number
+    place = number
     self.ownSessions = ownSessions
     files =
       if case .file(let pattern) = target {
@@ -49,11 +53,19 @@ struct CollectorConnection {
   /// Gives the session up: the next call of ``maintain()`` that is due opens another.
   ///
   /// A connected socket keeps the address that the host had when it was opened; when that is gone nothing leaves any
-  /// more.
+  /// more. Its addresses stay known until the next but one is opened, or to ``retire()``.
   mutating func abandon() {
     files?.close()
+    guard session != nil else { return }
     session = nil
+    place = ~place
+  }
+
+  /// Gives the session up for good: its addresses are nobody's then.
+  mutating func retire() {
+    abandon()
     ownSessions?.set(nil, number: number)
+    ownSessions?.set(nil, number: ~number)
   }
 
   /// Does what is due. Never blocks, but as long as a file's disk does.
@@ -87,7 +99,7 @@ struct CollectorConnection {
     do throws(ExportError) {
       let session = try open(at: now)
       self.session = session
-      ownSessions?.set(session.own, number: number)
+      ownSessions?.set(session.own, number: place)
       return .opened(movedTo: movedTo)
     } catch {
       return .failed(error)

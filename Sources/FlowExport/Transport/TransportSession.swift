@@ -34,8 +34,10 @@ struct SendOutcome {
   var sent = 0
   /// Why the one behind them was not; nil where all were.
   var error: ExportError?
-  /// How many earlier messages came back: nobody listens there, or there is no way.
+  /// How many earlier messages came back: nobody listens there, there is no way, or it does not take their length.
   var refusals = 0
+  /// Of them those of the last kind: shorter ones arrive.
+  var tooLong = 0
   /// In the system's words, of the last of them.
   var refusal = ""
 }
@@ -44,6 +46,8 @@ struct SendOutcome {
 enum SendAnswer {
   /// The Collector's host: "port unreachable".
   case refused
+  /// A router, of so many messages: longer than what it passes on.
+  case tooLong(Int)
   /// There is no way to it.
   case failed(ExportError)
 }

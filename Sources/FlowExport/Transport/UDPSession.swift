@@ -19,6 +19,8 @@ final class UDPSession: TransportSession {
   private let sendBuffer: Int
   /// Whether several messages of one length may leave in one call (UDP_SEGMENT, Linux 4.18).
   private var segments = true
+  /// The least that the path's MTU has been since the session began.
+  private var leastMTU = Int.max
 
   /// Until when a full send buffer is not waited for: the last wait was in vain, and other destinations wait too.
   private var impatientUntil = Timestamp(milliseconds: 0)
@@ -46,7 +48,9 @@ final class UDPSession: TransportSession {
     unsafe getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &granted, &length)
     sendBuffer = Int(granted)
     // RECVERR: without it Linux calls a datagram sent that its own queue has dropped (ENOBUFS).
-    // Datagrams are made to fit the path (see messageLimit); one that no longer does is fragmented, not lost.
+    // Datagrams are made to fit the path (see messageLimit). One that is longer than the kernel knows the path to take is
+    // fragmented here. One that left before it knew comes back from the router; but what leaves in segments over IPv4 has
+    // no DF, and the router fragments it.
     if remote.family == AF_INET {
       set(Int32(IPPROTO_IP), IP_MTU_DISCOVER, IP_PMTUDISC_WANT)
       set(Int32(IPPROTO_IP), IP_RECVERR, 1)
@@ -84,8 +88,15 @@ final class UDPSession: TransportSession {
     unsafe setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
   }
 
-  /// The path's MTU less IP and UDP headers.
-  var messageLimit: Int? { pathMTU.map { $0 - (remote.family == AF_INET ? 20 : 40) - 8 } }
+  /// The path's MTU less IP and UDP headers: the least that it has been in this session.
+  ///
+  /// The kernel forgets a router's word after ten minutes (net.ipv4.route.mtu_expires), and what then left at full length
+  /// would be lost again. A local MTU that is raised looks the same, and waits for the next session too: smaller messages
+  /// cost little.
+  var messageLimit: Int? {
+    leastMTU = min(leastMTU, pathMTU ?? .max)
+    return leastMTU == .max ? nil : leastMTU - (remote.family == AF_INET ? 20 : 40) - 8
+  }
 
   /// The longest packet that the path takes, as far as the kernel knows it. Octets.
   var pathMTU: Int? {
@@ -115,16 +126,16 @@ final class UDPSession: TransportSession {
   func takeAnswer() -> SendAnswer? {
     var (code, length) = (Int32(0), socklen_t(MemoryLayout<Int32>.size))
     guard unsafe getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length) == 0, code != 0 else { return nil }
-    drainErrors()
+    let returned = takeErrors()
     // A router's word on what passes: messageLimit follows it.
-    if code == EMSGSIZE { return nil }
+    if code == EMSGSIZE { return .tooLong(max(1, returned.count)) }
     return code == ECONNREFUSED ? .refused : .failed(ExportError(.other, reason: SystemError(code: code).description))
   }
 
   func send(_ batch: borrowing MessageBatch, _ range: Range<Int>) -> SendOutcome {
     var outcome = SendOutcome()
     var offset = batch.offset(of: range.lowerBound)
-    var (waits, answers, single) = (0, 0, !segments)
+    var (waits, answers, single, fits) = (0, 0, !segments, true)
     while range.lowerBound + outcome.sent < range.upperBound {
       let next = range.lowerBound + outcome.sent
       let sent = sendSome(batch, next..<range.upperBound, at: offset, inSegments: !single)
@@ -132,14 +143,13 @@ final class UDPSession: TransportSession {
         for i in next..<next + sent { offset += Int(batch.lengths[i]) }
         outcome.sent += sent
         // What would not leave in segments left by itself: the path has no use for them.
-        if single { segments = false }
+        if single, fits { segments = false }
+        // Why sendmmsg ended early it does not tell.
+        if single, outcome.sent < range.count { outcome.note(takeErrors()) }
         continue
       }
       switch errno {
       case EINTR: continue
-      case EIO, EINVAL, EOPNOTSUPP, EMSGSIZE:
-        guard !single else { return outcome.failed(.other) }
-        single = true
       case EAGAIN, ENOBUFS:
         waits += 1
         guard waits <= Self.waits.count, waitForRoom() else {
@@ -148,18 +158,29 @@ final class UDPSession: TransportSession {
         }
       default:
         let error = SystemError.last
-        let returned = drainErrors()
+        let returned = takeErrors()
+        let isFitting = Int(batch.lengths[next]) <= messageLimit ?? .max
+        if returned.count == 0, Self.isAboutMessage(error, fits: isFitting) {
+          guard !single else { return outcome.failed(error) }
+          (single, fits) = (true, isFitting)
+          continue
+        }
         answers += 1
-        guard returned > 0 || error.code == ECONNREFUSED, answers <= range.count + 1 else {
-          outcome.error = ExportError(.other, reason: error.description)
-          return outcome
+        guard returned.count > 0 || [ECONNREFUSED, EMSGSIZE].contains(error.code), answers <= range.count + 1 else {
+          return outcome.failed(error)
         }
         // The answer to earlier datagrams; this one has not been tried.
-        outcome.refusals += max(1, returned)
-        outcome.refusal = error.description
+        outcome.note(returned.count > 0 ? returned : ReturnedDatagrams(error))
       }
     }
     return outcome
+  }
+
+  /// Whether the kernel will not have the message, or not in segments; else something has come back.
+  ///
+  /// - Parameter fits: whether the path takes it.
+  private static func isAboutMessage(_ error: SystemError, fits: Bool) -> Bool {
+    [EIO, EINVAL, EOPNOTSUPP].contains(error.code) || error.code == EMSGSIZE && !fits
   }
 
   /// One system call: as many messages of one length as there are, or as many as there are. Returns how many left, or
@@ -204,23 +225,51 @@ final class UDPSession: TransportSession {
     return unsafe poll(&entry, 1, Self.waits.milliseconds) >= 0
   }
 
-  /// Empties the queue of the errors that were told already. Returns how many datagrams had come back.
-  @discardableResult
-  private func drainErrors() -> Int {
-    unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2048) { buffer in
-      let flags = Int32(MSG_ERRQUEUE | MSG_DONTWAIT)
-      var count = 0
-      while unsafe recv(descriptor, buffer.baseAddress, buffer.count, flags) >= 0 { count += 1 }
-      return count
-    }
+  /// Empties the queue of errors, also of the one that the next send would have told.
+  private func takeErrors() -> ReturnedDatagrams {
+    var (returned, code) = (ReturnedDatagrams(), Int32(0))
+    while unsafe cshims_take_error(descriptor, &code) == 0 { returned.add(SystemError(code: code)) }
+    return returned
+  }
+}
+
+/// Datagrams that came back.
+private struct ReturnedDatagrams {
+  private(set) var count = 0
+  /// Of them those that were longer than the path takes.
+  private(set) var tooLong = 0
+  /// Of the last one.
+  private(set) var error: SystemError?
+
+  init() {}
+
+  init(_ error: SystemError) { add(error) }
+
+  mutating func add(_ error: SystemError) {
+    count += 1
+    if error.code == EMSGSIZE { tooLong += 1 }
+    self.error = error
   }
 }
 
 extension SendOutcome {
+  fileprivate mutating func note(_ returned: ReturnedDatagrams) {
+    guard let error = returned.error else { return }
+    refusals += returned.count
+    tooLong += returned.tooLong
+    refusal = error.description
+  }
+
   /// With the system call's error.
   fileprivate func failed(_ kind: ExportError.Kind) -> SendOutcome {
     var outcome = self
     outcome.error = .last(kind)
+    return outcome
+  }
+
+  fileprivate func failed(_ error: SystemError) -> SendOutcome {
+    var outcome = self
+    outcome.error = ExportError(.other, reason: error.description)
     return outcome
   }
 }

@@ -121,7 +121,8 @@ enum Summary {
     if let delivery = export.delivery { lines += self.lines(delivery, destination) }
     if export.refusals > 0 {
       lines.append(
-        "refused by \(destination): \(export.refusals) answers that nobody listens there, or there is no way")
+        "refused by \(destination): \(export.refusals) answers that nobody listens there, there is no way, or it takes only"
+          + " shorter messages")
     }
     return lines
   }

@@ -158,9 +158,10 @@ struct PrometheusText {
     add("export_lost_flows_total", .counter, "Flow records in those.", all) { $0.lost.flows }
     add("export_lost_flow_packets_total", .counter, "Packets that those had counted.", all) { $0.lost.packets }
     add("export_lost_flow_bytes_total", .counter, "IP octets that those had counted.", all) { $0.lost.octets }
-    add("export_refusals_total", .counter, "Messages that came back: nobody listens there, or there is no way.", all) {
-      $0.refusals
-    }
+    add(
+      "export_refusals_total", .counter,
+      "Messages that came back: nobody listens there, there is no way, or it takes only shorter ones.", all
+    ) { $0.refusals }
     add("export_unrepresentable_flows_total", .counter, "Flow records that the protocol cannot carry.", all) {
       $0.notRepresentable.flows
     }
