@@ -2,7 +2,7 @@
 //
 // Unsafe: system calls on paths of ours.
 
-package import Glibc
+internal import Glibc
 
 /// Directories that are made as they are needed.
 package enum DirectoryTree {
@@ -11,7 +11,7 @@ package enum DirectoryTree {
   /// - Parameter mode: who may do what with it; default: all may read it, as its parents.
   /// - Returns: why one of them could not be made; nil where all are there.
   @discardableResult
-  package static func make(_ directory: String, mode: mode_t = 0o755) -> SystemError? {
+  package static func make(_ directory: String, mode: UInt32 = 0o755) -> SystemError? {
     var failure: SystemError?
     var path = directory.hasPrefix("/") ? "" : "."
     let parts = directory.split(separator: "/")
