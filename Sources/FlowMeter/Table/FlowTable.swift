@@ -274,7 +274,9 @@ extension FlowTable {
   /// Holds all Flows, those that are active too, to other timeouts. Any thread; it takes a stripe's lock shortly, and the
   /// Flows are looked at when ended ones are taken next.
   ///
-  /// - Parameter now: on the clock of the packets' times.
+  /// - Parameters:
+  ///   - expiration: the timeouts that hold from now on.
+  ///   - now: the time, on the clock of the packets' times.
   public func setExpiration(_ expiration: FlowExpiration, at now: Timestamp) {
     let expiration = FlowExpiration.Milliseconds(expiration)
     for stripe in 0..<stripeCount { unsafe stripes[stripe].store.withLock { $0.setExpiration(expiration, at: now) } }
