@@ -38,8 +38,8 @@ public final class CaptureInterface: PacketSource {
   private let publishedIndex = Atomic<UInt32>(0)
   /// Whether a session was given up whose end the lanes have not been told.
   private var isLeaving = false
-  /// As ``drops()`` last said, those of sessions that have ended among them.
-  private var counted = CaptureDrops()
+  /// Those of sessions that have ended among them.
+  private var kernelDrops: UInt64 = 0
   /// What libpcap said last of this session.
   private var kernelReading: UInt32 = 0
   private var interfaceDrops = InterfaceDropCounter()
@@ -64,7 +64,7 @@ public final class CaptureInterface: PacketSource {
     (self.lanes, self.lane, self.clock) = (lanes, lane, clock)
     session = try lanes.take(lane)?.session
     publish(session)
-    _ = drops()
+    readDrops()
   }
 
   deinit { if session != nil || isLeaving { lanes.leave() } }
@@ -148,7 +148,7 @@ public final class CaptureInterface: PacketSource {
   }
 
   private func give(up session: CaptureSession) {
-    _ = drops()
+    readDrops()
     kernelReading = 0
     interfaceDrops.beginAnew()
     self.session = nil
@@ -175,14 +175,17 @@ public final class CaptureInterface: PacketSource {
   }
 
   public func drops() -> CaptureDrops {
+    readDrops()
+    return CaptureDrops(kernel: kernelDrops, interface: interfaceDrops.total)
+  }
+
+  private func readDrops() {
     var statistics = pcap_stat()
-    guard let session, unsafe pcap_stats(session.handle.pcap, &statistics) == 0 else { return counted }
+    guard let session, unsafe pcap_stats(session.handle.pcap, &statistics) == 0 else { return }
     // It has 32 bits, and wraps.
-    counted.kernel &+= UInt64(statistics.ps_drop &- kernelReading)
+    kernelDrops &+= UInt64(statistics.ps_drop &- kernelReading)
     kernelReading = statistics.ps_drop
     // The interface's are those of all its rings.
     if lane == 0, session.ifIndex != 0 { interfaceDrops.read(ofInterface: session.ifIndex) }
-    counted.interface = interfaceDrops.total
-    return counted
   }
 }
