@@ -16,13 +16,6 @@ struct SpoolFaultTests {
     return "tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)\(more)"
   }
 
-  private func fill(_ scene: DeliveryScene, _ flows: Int) {
-    for _ in 0..<(flows / 100) {
-      scene.pass(100)
-      _ = scene.wait { $0.delivery?.queueOctets ?? 0 < 56_000 }
-    }
-  }
-
   @Test("a template that the spool had no room for comes ahead of the records that have it, in a file of their own")
   func templateWithoutRoom() throws {
     let destination = try ExportDestination("tcp://127.0.0.1:9?queue=65536&spool=\(spool.path)")
@@ -68,10 +61,10 @@ struct SpoolFaultTests {
   func descriptions() throws {
     let receiver = try #require(StreamReceiver())
     let scene = try DeliveryScene(text(receiver))
-    fill(scene, 3000)
+    scene.fill(3000)
     scene.context.interfaces = [ObservedInterface(index: 7, name: "late0")]
     scene.exporter.interfacesChanged()
-    fill(scene, 1000)
+    scene.fill(1000)
     let late = try #require(StreamReceiver(port: receiver.address.port))
     let first = try #require(late.accept())
     first.read(flows: 4000)
@@ -94,7 +87,7 @@ struct SpoolFaultTests {
   func lostFiles() throws {
     let receiver = try #require(StreamReceiver())
     let scene = try DeliveryScene(text(receiver))
-    fill(scene, 10_000)
+    scene.fill(10_000)
     let names = spool.names
     let (gone, cut) = (names[names.count / 2], names[names.count / 2 + 1])
     let missing = WireCollector(spool.messages(gone)).flows
@@ -150,7 +143,7 @@ struct SpoolFaultTests {
   func successor() throws {
     let receiver = try #require(StreamReceiver())
     let first = try DeliveryScene(text(receiver))
-    fill(first, 3000)
+    first.fill(3000)
     let second = try DeliveryScene(text(receiver, "&export-rate=0"), isSuccessor: true)
     first.exporter.leave()
     let late = try #require(StreamReceiver(port: receiver.address.port))

@@ -8,21 +8,13 @@ import Testing
 
 @Suite("The spool")
 struct SpoolTests {
-  /// Gives all of it to a scene that has nobody to send it to, in passes that leave time to write.
-  private func fill(_ scene: DeliveryScene, _ flows: Int) {
-    for _ in 0..<(flows / 100) {
-      scene.pass(100)
-      _ = scene.wait { $0.delivery?.queueOctets ?? 0 < 56_000 }
-    }
-  }
-
   @Test("what the queue cannot hold waits on disk, in order, and comes when the Collector is back; then the files go")
   func away() throws {
     let spool = TemporaryDirectory()
     let receiver = try #require(StreamReceiver())
     receiver.stop()
     let scene = try DeliveryScene("tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)")
-    fill(scene, 10_000)
+    scene.fill(10_000)
     var statistics = scene.exporter.statistics
     #expect(statistics.lost == FlowTotals())
     #expect(statistics.pending.flows == 10_000)
@@ -58,7 +50,7 @@ struct SpoolTests {
     receiver.stop()
     do {
       let scene = try DeliveryScene(text)
-      fill(scene, 3000)
+      scene.fill(3000)
       let began = ContinuousClock.now
       scene.exporter.finish(within: 5000)
       #expect(began.duration(to: .now) < .seconds(2))
@@ -97,11 +89,7 @@ struct SpoolTests {
     let receiver = try #require(StreamReceiver())
     let text = "tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)"
     receiver.stop()
-    do {
-      let scene = try DeliveryScene(text)
-      fill(scene, 3000)
-      scene.exporter.finish(within: 5000)
-    }
+    try DeliveryScene.leave(3000, in: text)
     /// How many options records come ahead of the first flow.
     func optionsAhead(_ messages: [[UInt8]]) -> Int {
       var collector = WireCollector()
@@ -230,11 +218,7 @@ struct SpoolTests {
     let receiver = try #require(StreamReceiver())
     let text = "tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)"
     receiver.stop()
-    do {
-      let scene = try DeliveryScene(text)
-      fill(scene, 1000)
-      scene.exporter.finish(within: 5000)
-    }
+    try DeliveryScene.leave(1000, in: text)
     let last = try #require(spool.names.last)
     var octets = spool.read(last)
     let whole = spool.messages(last)
@@ -271,7 +255,7 @@ struct SpoolTests {
     receiver.stop()
     let scene = try DeliveryScene(
       "tcp://127.0.0.1:\(receiver.address.port)?queue=65536&spool=\(spool.path)&spool-size=1048576")
-    fill(scene, 20_000)
+    scene.fill(20_000)
     scene.pass()
     let statistics = scene.exporter.statistics
     #expect(statistics.lost.flows > 1000)

@@ -194,3 +194,20 @@ final class DeliveryScene {
     return before == after
   }
 }
+
+extension DeliveryScene {
+  /// Gives flows of which nobody takes any, in passes that leave time to write them to the spool.
+  func fill(_ flows: Int) {
+    for _ in 0..<(flows / 100) {
+      pass(100)
+      _ = wait { $0.delivery?.queueOctets ?? 0 < 56_000 }
+    }
+  }
+
+  /// A run that nobody takes anything of: all is in the spool at its end.
+  static func leave(_ flows: Int, in text: String) throws {
+    let scene = try DeliveryScene(text)
+    scene.fill(flows)
+    scene.exporter.finish(within: 5000)
+  }
+}

@@ -161,9 +161,7 @@ struct FlowTableTests {
     configuration.maxFlows = 16 * 1024
     var subject = try TableUnderTest(configuration)
     for number in 0..<15_000 {
-      var packet = Packets.udp
-      (packet[20], packet[21]) = (UInt8(number >> 8), UInt8(number & 0xff))
-      subject.addUnchecked(packet, at: 1000)
+      subject.addUnchecked(Packets.udp(port: number), at: 1000)
     }
     #expect(subject.take(at: 1000, everything: true, bufferCapacity: 1).count == 15_000)
     #expect(subject.table.statistics.active == 0)
@@ -177,8 +175,7 @@ struct FlowTableTests {
       var subject = try TableUnderTest(configuration)
       subject.table.forEachStripe { #expect($0.index.length == expected) }
       for port in 0..<5000 {
-        var packet = Packets.udp
-        (packet[20], packet[21]) = (UInt8(port >> 8), UInt8(port & 0xff))
+        let packet = Packets.udp(port: port)
         if port % 1000 == 999 { subject.add(packet, at: 0) } else { subject.addUnchecked(packet, at: 0) }
       }
       #expect(subject.table.statistics.active == 5000)
@@ -342,11 +339,7 @@ struct FlowTableTests {
   @Test("ended flows that nobody takes are dropped at a bound, and counted")
   func patience() throws {
     var subject = try TableUnderTest(maxFlows: 1)
-    var packet = Packets.udp
-    for i in 0..<3000 {
-      (packet[20], packet[21]) = (UInt8(i >> 8), UInt8(i & 0xff))
-      subject.add(packet, at: Int64(i))
-    }
+    for i in 0..<3000 { subject.add(Packets.udp(port: i), at: Int64(i)) }
     let lost = subject.table.statistics.lost
     let records = subject.take(at: 3000, everything: true)
     #expect(lost.packets > 0)
